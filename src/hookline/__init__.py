@@ -1,0 +1,1 @@
+"""Hookline: Kafka records, delivered to HTTP services."""

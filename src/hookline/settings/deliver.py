@@ -1,0 +1,100 @@
+"""Where records go: the service, the request, and how many at once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, SecretStr
+
+from hookline.settings.section import Section
+from hookline.settings.units import Duration, PositiveDuration, PositiveSize
+
+
+class DeliverAuth(Section):
+    """How requests say who they come from. Secrets can be given by file, and are read again when the file changes."""
+
+    type: Literal["none", "basic", "bearer", "header"] = "none"
+    """The kind of credentials."""
+    username: str | None = None
+    """The user, for `basic`."""
+    password: SecretStr | None = None
+    """The password, for `basic`."""
+    token: SecretStr | None = None
+    """The token, for `bearer`."""
+    header_name: str | None = None
+    """The header's name, for `header`."""
+    header_value: SecretStr | None = None
+    """The header's value, for `header`."""
+    password_file: Path | None = None
+    """A file with the password."""
+    token_file: Path | None = None
+    """A file with the token."""
+    header_value_file: Path | None = None
+    """A file with the header's value."""
+
+
+class DeliverTls(Section):
+    """TLS to the service, used when the URL begins with https."""
+
+    ca_file: Path | None = None
+    """Certificates of the authorities to trust, PEM; the system's when not set."""
+    certificate_file: Path | None = None
+    """Our own certificate, PEM, for services that ask for one."""
+    key_file: Path | None = None
+    """The key of our certificate, PEM."""
+    key_password: SecretStr | None = None
+    """The password of the key file."""
+    minimum_version: Literal["1.2", "1.3"] = "1.2"
+    """The oldest version of TLS to accept."""
+    verify: bool = True
+    """Whether to check the service's certificate. Switching it off is unsafe, and said so at every start."""
+
+
+class Deliver(Section):
+    """The service, the request, the order and the limits."""
+
+    url: str = "http://127.0.0.1:5000/check"
+    """The address that each record is sent to: http or https, without user, password or fragment."""
+    method: Literal["POST", "PUT", "PATCH"] = "POST"
+    """The request's method."""
+    headers: dict[str, str] = {}
+    """Headers to send with each request, beside our own."""
+    content_type: str | None = None
+    """The Content-Type of requests: by default application/json for `body: json`, else application/octet-stream."""
+    order: Literal["key", "partition", "none"] = "key"
+    """What is kept in order: records of one key, all of a partition, or nothing."""
+    keyless: Literal["none", "partition"] = "none"
+    """With `order: key`, records without a key have no order, or are one after another in each partition."""
+    in_flight: int = Field(default=64, ge=1, le=100_000)
+    """How many requests are under way at once, at most."""
+    timeout: PositiveDuration = 10.0
+    """The time for one attempt, from connecting to the answer's last byte."""
+    connect_timeout: PositiveDuration = 5.0
+    """The time for connecting, within `timeout`."""
+    idle_timeout: PositiveDuration = 55.0
+    """How long an unused connection is kept."""
+    resolve_every: PositiveDuration = 60.0
+    """How long the addresses of the service's name are used before it is looked up again."""
+    body: Literal["json", "bytes"] = "json"
+    """`json`: values must be JSON, and are sent as they came. `bytes`: anything is sent as it came."""
+    max_bytes: PositiveSize = 1024 * 1024
+    """Larger values are dead-lettered."""
+    max_depth: int = Field(default=64, ge=1, le=500)
+    """JSON that is nested deeper is dead-lettered."""
+    tombstones: Literal["skip", "send", "dead_letter"] = "skip"
+    """What to do with records that have no value, or an empty one."""
+    sender: Literal["auto", "wire", "aiohttp"] = "auto"
+    """What makes the requests: `wire` is the fast one; `aiohttp` knows proxies and UNIX sockets; `auto` chooses."""
+    proxy: str | None = None
+    """An HTTP proxy to go through, as http://HOST:PORT. Proxies named by the environment are ignored."""
+    unix_socket: Path | None = None
+    """A UNIX socket to connect to in place of the URL's host and port."""
+    answer_header_bytes: PositiveSize = 64 * 1024
+    """Answers with larger headers are failures."""
+    answer_body_bytes: PositiveSize = 1024 * 1024
+    """Answers with a larger body are cut there, judged by their status, and their connection is closed."""
+    drain_timeout: Duration = 25.0
+    """At the end and when partitions are taken away, how long to wait for requests that are under way."""
+    auth: DeliverAuth = DeliverAuth()
+    tls: DeliverTls = DeliverTls()

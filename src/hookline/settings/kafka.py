@@ -1,0 +1,85 @@
+"""Where records come from: the cluster, the group and the client."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field, SecretStr
+
+from hookline.settings.section import Section
+from hookline.settings.units import PositiveDuration
+
+
+class KafkaTls(Section):
+    """TLS to the brokers, used with `security: tls` and `security: sasl_tls`."""
+
+    ca_file: Path | None = None
+    """Certificates of the authorities to trust, PEM; the system's when not set."""
+    certificate_file: Path | None = None
+    """Our own certificate, PEM, for brokers that ask for one."""
+    key_file: Path | None = None
+    """The key of our certificate, PEM."""
+    key_password: SecretStr | None = None
+    """The password of the key file."""
+    verify_hostname: bool = True
+    """Whether the broker's certificate must bear the name that we connect to."""
+
+
+class KafkaSasl(Section):
+    """Who we are to the brokers, used with `security: sasl_plaintext` and `security: sasl_tls`."""
+
+    mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER"] = "SCRAM-SHA-512"
+    """How to authenticate."""
+    username: str | None = None
+    """The user, for PLAIN and SCRAM."""
+    password: SecretStr | None = None
+    """The password, for PLAIN and SCRAM."""
+    token_file: Path | None = None
+    """For OAUTHBEARER: a file with the token, read each time the client needs one, as workload identity provides it."""
+
+
+class Kafka(Section):
+    """The cluster, the topics, the group, and the client that reads them."""
+
+    servers: list[str] = Field(default=["localhost:9092"], min_length=1)
+    """Brokers to start from, as HOST:PORT."""
+    topics: list[str] = Field(default=["charging_sessions"], min_length=1)
+    """Topics to deliver."""
+    group_id: str = Field(default="auth-group", min_length=1)
+    """The consumer group. Processes with the same group share the partitions."""
+    client: Literal["aiokafka", "librdkafka"] = "aiokafka"
+    """The client library. `librdkafka` needs the extra of that name: `pip install 'hookline[librdkafka]'`."""
+    client_id: str = "hookline"
+    """The name that brokers log and apply quotas to."""
+    group_protocol: Literal["classic", "consumer"] = "classic"
+    """The group protocol; `consumer` is the new one (KIP-848) and needs `client: librdkafka`."""
+    assignor: Literal["range", "sticky", "cooperative-sticky"] = "range"
+    """How a classic group shares the partitions out; `cooperative-sticky` needs `client: librdkafka`."""
+    group_instance_id: str | None = None
+    """A name for static membership, unique in the group: a quick restart then moves no partitions."""
+    start: Literal["earliest", "latest"] | datetime = "earliest"
+    """Where to start a partition for which the group has committed nothing: an end of it, or a time (RFC 3339)."""
+    on_offset_lost: Literal["stop", "earliest", "latest"] = "stop"
+    """What to do when the committed offset is outside the log: stop and name the gap, or go on from an end of it."""
+    isolation: Literal["read_committed", "read_uncommitted"] = "read_committed"
+    """Whether records of transactions that are open or were aborted are left out."""
+    session_timeout: PositiveDuration = 45.0
+    """How long the group waits for a silent member before its partitions move (classic groups)."""
+    max_poll_interval: PositiveDuration = 300.0
+    """How long this process may go without polling before it leaves the group."""
+    request_timeout: PositiveDuration = 40.0
+    """How long to wait for a broker's answer."""
+    when_unavailable: Literal["wait", "exit"] = "wait"
+    """At the start, whether to wait for brokers, topics and permissions that are not there yet, or to exit with code 4."""
+    fetch_records: int = Field(default=1000, ge=1, le=100_000)
+    """How many records are taken from the client at once, at most."""
+    security: Literal["plaintext", "tls", "sasl_plaintext", "sasl_tls"] = "plaintext"
+    """How to connect to the brokers."""
+    tls: KafkaTls = KafkaTls()
+    sasl: KafkaSasl = KafkaSasl()
+    options: dict[str, Any] = {}
+    """Raw options of the consumer, in the client's own names, checked by the client before anything starts."""
+    producer_options: dict[str, Any] = {}
+    """Raw options of the producer that writes dead letters, likewise."""

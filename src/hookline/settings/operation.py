@@ -1,0 +1,34 @@
+"""What can be seen from outside: the console's address and the log."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from hookline.settings.section import Section
+from hookline.settings.units import PositiveDuration
+
+
+class Console(Section):
+    """Health and metrics over HTTP."""
+
+    listen: str | None = None
+    """HOST:PORT to serve /metrics, /healthz/live and /healthz/ready on; nothing is served when not set."""
+    allow_remote: bool = False
+    """Must be true for an address that is not loopback."""
+    stall_timeout: PositiveDuration = 60.0
+    """Liveness fails when the loop or the polling stood still for so long."""
+
+
+class Log(Section):
+    """The log, one event a line, on the standard error output."""
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    """The least important events to log."""
+    format: Literal["auto", "console", "json"] = "auto"
+    """`auto` is console on a terminal and JSON elsewhere."""
+    each_record: bool = False
+    """Whether each delivered record is logged, not just failures and a summary."""
+    summary_every: PositiveDuration = 10.0
+    """How often one line says what happened since the last."""
+    mask: bool = True
+    """Whether keys, tokens and fields that look like secrets are masked."""

@@ -1,0 +1,102 @@
+"""What answers mean, when to try again, when to hold back, and how much to hold."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from hookline.settings.section import Section
+from hookline.settings.units import Duration, PositiveDuration, PositiveSize
+
+VerdictWord = Literal["delivered", "retry", "reject", "stop_credentials", "stop_gone"]
+
+
+class Verdicts(Section):
+    """What answers and failures mean, over the built-in table."""
+
+    statuses: dict[str, VerdictWord] = {}
+    """By status, such as "404" or "4xx"; the exact one goes first."""
+    failures: dict[str, VerdictWord] = {}
+    """By kind of failure, such as timeout or tls_wrong_name; all are tried again by default."""
+
+
+class Retry(Section):
+    """When a failed delivery is tried again, and when to give up."""
+
+    initial_delay: PositiveDuration = 0.5
+    """The longest wait before the second attempt; each wait is a random part of its longest (full jitter)."""
+    multiplier: float = Field(default=2.0, ge=1.0, le=10.0)
+    """By what the longest wait grows with each attempt."""
+    max_delay: PositiveDuration = 60.0
+    """The longest wait of all."""
+    max_attempts: int = Field(default=10, ge=0)
+    """After this many failed attempts a record is dead-lettered; 0 means never for that."""
+    max_age: Duration = 0.0
+    """When this much time has passed since a record was read, it is dead-lettered as expired; 0 means never."""
+    retry_after_cap: PositiveDuration = 300.0
+    """The longest time that a Retry-After header may hold back the service."""
+    throttle_delay: PositiveDuration = 1.0
+    """How long a 429 without Retry-After holds back the service."""
+
+
+class Breaker(Section):
+    """When the service counts as down."""
+
+    enabled: bool = True
+    """Whether to stop sending to a service that fails across records."""
+    failure_share: float = Field(default=0.5, gt=0.0, le=1.0)
+    """It counts as down when at least this share of the latest attempts failed,"""
+    window_attempts: int = Field(default=40, ge=1, le=10_000)
+    """out of this many,"""
+    min_failures: int = Field(default=10, ge=1)
+    """and at least this many failed, of different records."""
+    probe_delay: PositiveDuration = 1.0
+    """How long to wait before one record is tried; doubled up to `max_probe_delay` while that fails."""
+    max_probe_delay: PositiveDuration = 30.0
+    """The longest wait between two probes."""
+    credentials_probe_delay: PositiveDuration = 60.0
+    """How long to wait between probes after 401 or 403."""
+
+
+class Bounds(Section):
+    """How much is held in memory: what waits, what is under way and what is to be tried again."""
+
+    records: int = Field(default=50_000, ge=1)
+    """Records in the whole process."""
+    bytes: PositiveSize = 64 * 1024 * 1024
+    """Bytes in the whole process: keys, values and 400 bytes a record."""
+    partition_records: int = Field(default=20_000, ge=1)
+    """Records of one partition."""
+    partition_bytes: PositiveSize = 32 * 1024 * 1024
+    """Bytes of one partition."""
+
+
+class Commit(Section):
+    """When offsets are committed, besides at the end and when partitions are taken away."""
+
+    interval: PositiveDuration = 1.0
+    """At least this often, when something was settled."""
+    records: int = Field(default=20_000, ge=1)
+    """And whenever this many were settled."""
+
+
+class DeadLetter(Section):
+    """Where records go that can't be delivered."""
+
+    topic: str | None = None
+    """The topic; by default the source topic's name with `.dead-letter` behind it, one for each source topic."""
+    create: bool = True
+    """Whether to create it when it is missing, with as many partitions as the source topic."""
+    replication_factor: int = Field(default=-1, ge=-1)
+    """Its replication factor when created; -1 is the broker's default."""
+    answer_bytes: PositiveSize = 1024
+    """How much of the service's last answer is kept in a header."""
+    allowance: int = Field(default=20, ge=1)
+    """How many records may be dead-lettered for failing to be delivered that no success has paid for."""
+    allowance_refill: PositiveDuration = 60.0
+    """The time in which one such record is allowed again without a success."""
+    success_pays: float = Field(default=0.1, gt=0.0, le=1.0)
+    """How many such records one successful delivery pays for, up to the allowance."""
+    write_timeout: PositiveDuration = 30.0
+    """The time for writing one."""
