@@ -15,6 +15,8 @@ class Console(Section):
     """HOST:PORT to serve /metrics, /healthz/live and /healthz/ready on; nothing is served when not set."""
     allow_remote: bool = False
     """Must be true for an address that is not loopback."""
+    hosts: list[str] = []
+    """Names to be reached by besides `listen` and loopback, such as that of a service in front; others get 403."""
     stall_timeout: PositiveDuration = 60.0
     """Liveness fails when the loop or the polling stood still for so long."""
 
