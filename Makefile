@@ -1,0 +1,80 @@
+# What there is to do here; `make` lists it. GNU make 3.81, as macOS has it, is enough.
+
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+
+# Empty: the one that tools/find_python.sh finds.
+PYTHON ?=
+VENV := .venv
+BIN := $(VENV)/bin
+LOCK := requirements/development.txt
+QUICK := -m "not kafka and not browser"
+# Further arguments, as in: make demo ARGUMENTS="--seconds 20 --faults"
+ARGUMENTS =
+
+.PHONY: help setup demo test check lint format benchmark lock clean
+
+help: ## list the commands (what `make` alone does)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+	@echo
+	@echo '  make PYTHON=python3.13 setup               chooses the interpreter'
+	@echo '  make demo ARGUMENTS="--seconds 20"         passes arguments on (also: benchmark)'
+
+setup: $(VENV)/.installed ## make .venv with the locked dependencies; does nothing when nothing changed
+	@:
+
+demo: setup ## run Hookline between a Kafka and a service of its own, and show it
+	@$(BIN)/hookline demo $(ARGUMENTS)
+
+test: lint ## all checks and tests; the quick ones also on another Python, if there is one
+	$(BIN)/python -m pytest
+	@version=`$(BIN)/python -c 'import sys; print("%d.%d" % sys.version_info[:2])'`; \
+	other=`sh tools/find_python.sh other $$version`; \
+	if [ -z "$$other" ]; then echo "There is no other Python here than $$version: tested with that alone."; exit 0; fi; \
+	folder=.cache/venv-`"$$other" -c 'import sys; print("%d.%d" % sys.version_info[:2])'`; \
+	$(MAKE) --no-print-directory PYTHON="$$other" $$folder/.installed && \
+	echo "The quick tests once more, with $$other" && \
+	$$folder/bin/python -m pytest -q $(QUICK)
+
+check: lint ## format, lint, types and the quick tests, in under a minute
+	$(BIN)/python -m pytest -q $(QUICK)
+
+lint: setup ## format, lint and types alone; changes nothing
+	$(BIN)/ruff format --check --quiet .
+	$(BIN)/ruff check --quiet .
+	$(BIN)/mypy
+
+format: setup ## put the code in order
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix --quiet .
+
+benchmark: setup ## measure, against the others too (ARGUMENTS="--help" lists the scenarios)
+	$(BIN)/python -m benchmarks.run $(ARGUMENTS)
+
+lock: ## renew the locked dependencies from pyproject.toml
+	@python="$(PYTHON)"; [ -n "$$python" ] || python=`sh tools/find_python.sh default` || exit 1; \
+	sh tools/lock.sh "$$python" $(LOCK)
+
+clean: ## remove what was made here: environments, caches, builds
+	rm -rf $(VENV) .cache .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist
+	find src tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# An environment is out of date when the package or the lock changed after it was made, or another Python is asked for.
+ifneq ($(PYTHON),)
+ifneq ($(shell $(BIN)/python -V 2>&1),$(shell $(PYTHON) -V 2>&1))
+$(VENV)/.installed: ANOTHER_PYTHON
+endif
+endif
+.PHONY: ANOTHER_PYTHON
+
+define MAKE_ENVIRONMENT
+@python="$(PYTHON)"; [ -n "$$python" ] || python=`sh tools/find_python.sh default` || exit 1; \
+sh tools/make_venv.sh "$$python" $(@D) $(LOCK)
+@touch $@
+endef
+
+$(VENV)/.installed: pyproject.toml $(LOCK) tools/make_venv.sh
+	$(MAKE_ENVIRONMENT)
+
+.cache/%/.installed: pyproject.toml $(LOCK) tools/make_venv.sh
+	$(MAKE_ENVIRONMENT)
