@@ -27,9 +27,16 @@ class HooklineError(Exception):
 
 
 class SettingsError(HooklineError):
-    """A setting is unknown, of a wrong type, out of bounds, or at odds with another one."""
+    """A setting is unknown, of a wrong type, out of bounds, or at odds with another one.
+
+    `problems` has each as a line of its own when several were found at once; the message has all of them.
+    """
 
     exit_code = 3
+
+    def __init__(self, message: str, problems: tuple[str, ...] = ()) -> None:
+        super().__init__(message)
+        self.problems = problems or (message,)
 
 
 class KafkaError(HooklineError):

@@ -7,6 +7,8 @@ from typing import Literal
 
 from pydantic import Field, SecretStr
 
+from hookline.settings.addresses import HttpUrl, ProxyUrl
+from hookline.settings.names import HeaderName, HeaderValue
 from hookline.settings.section import Section
 from hookline.settings.units import Duration, PositiveDuration, PositiveSize
 
@@ -22,7 +24,7 @@ class DeliverAuth(Section):
     """The password, for `basic`."""
     token: SecretStr | None = None
     """The token, for `bearer`."""
-    header_name: str | None = None
+    header_name: HeaderName | None = None
     """The header's name, for `header`."""
     header_value: SecretStr | None = None
     """The header's value, for `header`."""
@@ -45,6 +47,8 @@ class DeliverTls(Section):
     """The key of our certificate, PEM."""
     key_password: SecretStr | None = None
     """The password of the key file."""
+    key_password_file: Path | None = None
+    """A file with the password of the key file, read once when the settings are loaded."""
     minimum_version: Literal["1.2", "1.3"] = "1.2"
     """The oldest version of TLS to accept."""
     verify: bool = True
@@ -54,13 +58,13 @@ class DeliverTls(Section):
 class Deliver(Section):
     """The service, the request, the order and the limits."""
 
-    url: str = "http://127.0.0.1:5000/check"
+    url: HttpUrl = "http://127.0.0.1:5000/check"
     """The address that each record is sent to: http or https, without user, password or fragment."""
     method: Literal["POST", "PUT", "PATCH"] = "POST"
     """The request's method."""
-    headers: dict[str, str] = {}
+    headers: dict[HeaderName, HeaderValue] = {}
     """Headers to send with each request, beside our own."""
-    content_type: str | None = None
+    content_type: HeaderValue | None = None
     """The Content-Type of requests: by default application/json for `body: json`, else application/octet-stream."""
     order: Literal["key", "partition", "none"] = "key"
     """What is kept in order: records of one key, all of a partition, or nothing."""
@@ -86,7 +90,7 @@ class Deliver(Section):
     """What to do with records that have no value, or an empty one."""
     sender: Literal["auto", "wire", "aiohttp"] = "auto"
     """What makes the requests: `wire` is the fast one; `aiohttp` knows proxies and UNIX sockets; `auto` chooses."""
-    proxy: str | None = None
+    proxy: ProxyUrl | None = None
     """An HTTP proxy to go through, as http://HOST:PORT. Proxies named by the environment are ignored."""
     unix_socket: Path | None = None
     """A UNIX socket to connect to in place of the URL's host and port."""

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import Field, SecretStr
 
+from hookline.settings.addresses import HostPort
+from hookline.settings.names import TopicName
 from hookline.settings.section import Section
-from hookline.settings.units import PositiveDuration
+from hookline.settings.units import Moment, PositiveDuration
 
 
 class KafkaTls(Section):
@@ -23,6 +24,8 @@ class KafkaTls(Section):
     """The key of our certificate, PEM."""
     key_password: SecretStr | None = None
     """The password of the key file."""
+    key_password_file: Path | None = None
+    """A file with the password of the key file, read once when the settings are loaded."""
     verify_hostname: bool = True
     """Whether the broker's certificate must bear the name that we connect to."""
 
@@ -36,6 +39,8 @@ class KafkaSasl(Section):
     """The user, for PLAIN and SCRAM."""
     password: SecretStr | None = None
     """The password, for PLAIN and SCRAM."""
+    password_file: Path | None = None
+    """A file with the password, read once when the settings are loaded."""
     token_file: Path | None = None
     """For OAUTHBEARER: a file with the token, read each time the client needs one, as workload identity provides it."""
 
@@ -43,9 +48,9 @@ class KafkaSasl(Section):
 class Kafka(Section):
     """The cluster, the topics, the group, and the client that reads them."""
 
-    servers: list[str] = Field(default=["localhost:9092"], min_length=1)
+    servers: list[HostPort] = Field(default=["localhost:9092"], min_length=1)
     """Brokers to start from, as HOST:PORT."""
-    topics: list[str] = Field(default=["charging_sessions"], min_length=1)
+    topics: list[TopicName] = Field(default=["charging_sessions"], min_length=1)
     """Topics to deliver."""
     group_id: str = Field(default="auth-group", min_length=1)
     """The consumer group. Processes with the same group share the partitions."""
@@ -59,20 +64,22 @@ class Kafka(Section):
     """How a classic group shares the partitions out; `cooperative-sticky` needs `client: librdkafka`."""
     group_instance_id: str | None = None
     """A name for static membership, unique in the group: a quick restart then moves no partitions."""
-    start: Literal["earliest", "latest"] | datetime = "earliest"
-    """Where to start a partition for which the group has committed nothing: an end of it, or a time (RFC 3339)."""
+    start: Literal["earliest", "latest"] | Moment = "earliest"
+    """Where to start a partition for which the group has committed nothing: an end of it, or a time
+    (RFC 3339, with its zone)."""
     on_offset_lost: Literal["stop", "earliest", "latest"] = "stop"
     """What to do when the committed offset is outside the log: stop and name the gap, or go on from an end of it."""
     isolation: Literal["read_committed", "read_uncommitted"] = "read_committed"
     """Whether records of transactions that are open or were aborted are left out."""
     session_timeout: PositiveDuration = 45.0
-    """How long the group waits for a silent member before its partitions move (classic groups)."""
+    """How long a classic group waits for a silent member before its partitions move; with the new group protocol the
+    brokers decide that."""
     max_poll_interval: PositiveDuration = 300.0
-    """How long this process may go without polling before it leaves the group."""
+    """How long this process may go without polling before it leaves the group, and a rebalance waits for it."""
     request_timeout: PositiveDuration = 40.0
     """How long to wait for a broker's answer."""
     when_unavailable: Literal["wait", "exit"] = "wait"
-    """At the start, whether to wait for brokers, topics and permissions that are not there yet, or to exit with code 4."""
+    """At the start, whether to wait for brokers, topics and permissions that are missing, or to exit with code 4."""
     fetch_records: int = Field(default=1000, ge=1, le=100_000)
     """How many records are taken from the client at once, at most."""
     security: Literal["plaintext", "tls", "sasl_plaintext", "sasl_tls"] = "plaintext"
@@ -80,6 +87,7 @@ class Kafka(Section):
     tls: KafkaTls = KafkaTls()
     sasl: KafkaSasl = KafkaSasl()
     options: dict[str, Any] = {}
-    """Raw options of the consumer, in the client's own names, checked by the client before anything starts."""
+    """Raw options of the consumer, in the client's own names: `max_partition_fetch_bytes` for aiokafka,
+    `fetch.message.max.bytes` for librdkafka. The client checks them before anything starts."""
     producer_options: dict[str, Any] = {}
-    """Raw options of the producer that writes dead letters, likewise."""
+    """Raw options of the producer that writes dead letters, in the same names."""

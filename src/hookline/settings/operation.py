@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
+from hookline.settings.addresses import ListenAddress
 from hookline.settings.section import Section
 from hookline.settings.units import PositiveDuration
 
@@ -11,7 +12,7 @@ from hookline.settings.units import PositiveDuration
 class Console(Section):
     """Health and metrics over HTTP."""
 
-    listen: str | None = None
+    listen: ListenAddress | None = None
     """HOST:PORT to serve /metrics, /healthz/live and /healthz/ready on; nothing is served when not set."""
     allow_remote: bool = False
     """Must be true for an address that is not loopback."""

@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from hookline.settings.names import FailureWord, StatusWord, TopicName
 from hookline.settings.section import Section
 from hookline.settings.units import Duration, PositiveDuration, PositiveSize
 
@@ -15,9 +16,9 @@ VerdictWord = Literal["delivered", "retry", "reject", "stop_credentials", "stop_
 class Verdicts(Section):
     """What answers and failures mean, over the built-in table."""
 
-    statuses: dict[str, VerdictWord] = {}
+    statuses: dict[StatusWord, VerdictWord] = {}
     """By status, such as "404" or "4xx"; the exact one goes first."""
-    failures: dict[str, VerdictWord] = {}
+    failures: dict[FailureWord, VerdictWord] = {}
     """By kind of failure, such as timeout or tls_wrong_name; all are tried again by default."""
 
 
@@ -46,11 +47,11 @@ class Breaker(Section):
     enabled: bool = True
     """Whether to stop sending to a service that fails across records."""
     failure_share: float = Field(default=0.5, gt=0.0, le=1.0)
-    """It counts as down when at least this share of the latest attempts failed,"""
+    """The service counts as down when at least this share of the latest `window_attempts` failed."""
     window_attempts: int = Field(default=40, ge=1, le=10_000)
-    """out of this many,"""
+    """How many of the latest attempts `failure_share` is a share of."""
     min_failures: int = Field(default=10, ge=1)
-    """and at least this many failed, of different records."""
+    """Fewer failures, of different records, do not count as the service being down."""
     probe_delay: PositiveDuration = 1.0
     """How long to wait before one record is tried; doubled up to `max_probe_delay` while that fails."""
     max_probe_delay: PositiveDuration = 30.0
@@ -84,7 +85,7 @@ class Commit(Section):
 class DeadLetter(Section):
     """Where records go that can't be delivered."""
 
-    topic: str | None = None
+    topic: TopicName | None = None
     """The topic; by default the source topic's name with `.dead-letter` behind it, one for each source topic."""
     create: bool = True
     """Whether to create it when it is missing, with as many partitions as the source topic."""
