@@ -1,0 +1,137 @@
+"""Runs scenarios in alternation and judges them."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from pathlib import Path
+
+from benchmarks.contenders import CONTENDERS, Task
+from benchmarks.errors import BenchmarkError
+from benchmarks.measure import Measurement, measure
+from benchmarks.receiver import Installation, Receiver, free_port, receiver
+from benchmarks.report import Outcome, Pair, Verdict, judge, run_line, table
+from benchmarks.scenarios import Match, Scenario
+from benchmarks.topics import Topics
+
+
+class Suite:
+    """Scenarios against one broker."""
+
+    def __init__(
+        self,
+        scenarios: Sequence[Scenario],
+        rounds: int,
+        servers: str,
+        nginx: Installation,
+        folder: Path,
+        *,
+        quick: bool = False,
+    ) -> None:
+        """Scenarios to run so many rounds against a broker; the runs' files go into `folder`."""
+        self._scenarios = scenarios
+        self._rounds = rounds
+        self._quick = quick
+        self._servers = servers
+        self._nginx = nginx
+        self._folder = folder
+        self._topics = Topics(servers)
+        matches = [(scenario.ours, *(match.against for match in scenario.matches)) for scenario in scenarios]
+        self._names = list(dict.fromkeys(name for names in matches for name in names))
+        self._unusable: dict[str, str] = {}
+        self.runs: dict[str, list[Measurement]] = {}
+        """Every run, by scenario."""
+        self.verdicts: list[Verdict] = []
+
+    def prepare(self) -> None:
+        """Build every contender that takes part, and say which can't."""
+        for name in self._names:
+            contender = CONTENDERS[name]
+            reason = contender.missing()
+            if reason is None:
+                try:
+                    contender.build()
+                except BenchmarkError as error:
+                    reason = str(error)
+            if reason is not None:
+                self._unusable[name] = reason
+                print(f"skipping {contender.title}: {reason}", flush=True)
+
+    def versions(self) -> dict[str, str]:
+        """What the contenders are made with."""
+        usable = [name for name in self._names if name not in self._unusable]
+        return {name: CONTENDERS[name].version() for name in usable} | {"nginx": self._nginx.version}
+
+    def run(self) -> None:
+        """Run all scenarios."""
+        for scenario in self._scenarios:
+            self._run_scenario(scenario)
+
+    def _run_scenario(self, scenario: Scenario) -> None:
+        print(f"\n{scenario.title}: {scenario.topic.records:,} records", flush=True)
+        measured = self.runs.setdefault(scenario.name, [])
+        able = [match for match in scenario.matches if not {scenario.ours, match.against} & self._unusable.keys()]
+        pairs: dict[Match, list[Pair]] = {match: [] for match in able}
+        failures: dict[Match, str] = {}
+        if able:
+            topic = self._topics.topic(scenario.topic)
+            with receiver(self._nginx, self._folder / scenario.name, scenario.delay_ms) as service:
+                for _ in range(self._rounds):
+                    self._run_round(scenario, topic, service, pairs, failures)
+            print(table(scenario, measured, {name: each.title for name, each in CONTENDERS.items()}))
+        for match in scenario.matches:
+            self.verdicts.append(self._verdict(scenario, match, pairs, failures))
+
+    def _run_round(
+        self,
+        scenario: Scenario,
+        topic: str,
+        service: Receiver,
+        pairs: dict[Match, list[Pair]],
+        failures: dict[Match, str],
+    ) -> None:
+        """Ours, theirs, ours, theirs; when time is short, ours once and then all of theirs."""
+        ours: Measurement | None = None
+        for match in pairs:
+            if match in failures:
+                continue
+            try:
+                if ours is None or not self._quick:
+                    ours = self._run(scenario, scenario.ours, topic, service, scenario.topic.records)
+                records = min(match.records or scenario.topic.records, scenario.topic.records)
+                theirs = self._run(scenario, match.against, topic, service, records)
+            except BenchmarkError as error:
+                failures[match] = str(error)
+                print(f"  {error}", flush=True)
+            else:
+                pairs[match].append((ours, theirs))
+
+    def _verdict(
+        self, scenario: Scenario, match: Match, pairs: dict[Match, list[Pair]], failures: dict[Match, str]
+    ) -> Verdict:
+        missing = [self._unusable[name] for name in (scenario.ours, match.against) if name in self._unusable]
+        if missing:
+            return Verdict(scenario.name, scenario.ours, match.against, Outcome.SKIPPED, missing[0])
+        if match in failures:
+            return Verdict(scenario.name, scenario.ours, match.against, Outcome.FAILED, failures[match].splitlines()[0])
+        return judge(scenario, match, pairs[match])
+
+    def _run(self, scenario: Scenario, name: str, topic: str, service: Receiver, records: int) -> Measurement:
+        contender = CONTENDERS[name]
+        measured = self.runs[scenario.name]
+        folder = self._folder / f"{scenario.name}-{len(measured):03d}-{name}"
+        folder.mkdir()
+        task = Task(
+            servers=self._servers,
+            topic=topic,
+            group_id=f"benchmark-{uuid.uuid4()}",
+            url=service.url,
+            in_flight=scenario.in_flight,
+            records=records,
+            console_port=free_port(),
+            folder=folder,
+        )
+        run = measure(contender, task, service)
+        measured.append(run)
+        print(run_line(contender.title, run), flush=True)
+        return run
