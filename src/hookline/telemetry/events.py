@@ -1,0 +1,184 @@
+"""Every event that Hookline logs: its name, how important it is, what it means and its fields.
+
+`docs/logs.md` lists the same; names are for machines to search for, and do not change.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import NamedTuple
+
+
+class Event(StrEnum):
+    """The names of events."""
+
+    SERVICE_STARTED = "service_started"
+    WAITING_FOR_KAFKA = "waiting_for_kafka"
+    WAITING_FOR_DESTINATION = "waiting_for_destination"
+    TLS_VERIFICATION_OFF = "tls_verification_off"
+    DEAD_LETTER_TOPIC_READY = "dead_letter_topic_ready"
+    CONSOLE_STARTED = "console_started"
+    PARTITIONS_ASSIGNED = "partitions_assigned"
+    PARTITIONS_REVOKED = "partitions_revoked"
+    PARTITIONS_LOST = "partitions_lost"
+    RECORD_DELIVERED = "record_delivered"
+    DELIVERY_FAILED = "delivery_failed"
+    RECORD_DEAD_LETTERED = "record_dead_lettered"
+    RECORD_EXPIRED = "record_expired"
+    TOMBSTONE_SKIPPED = "tombstone_skipped"
+    DEAD_LETTER_WRITE_FAILED = "dead_letter_write_failed"
+    DESTINATION_STATE_CHANGED = "destination_state_changed"
+    COMMIT_FAILED = "commit_failed"
+    COMMIT_DEFERRED = "commit_deferred"
+    SUMMARY = "summary"
+    OLDEST_UNSETTLED = "oldest_unsettled"
+    SECRETS_RELOADED = "secrets_reloaded"
+    SECRETS_UNREADABLE = "secrets_unreadable"
+    CONSOLE_REQUEST_FAILED = "console_request_failed"
+    LOG_LINES_DROPPED = "log_lines_dropped"
+    DRAINING = "draining"
+    DRAIN_TIMED_OUT = "drain_timed_out"
+    SERVICE_FAILED = "service_failed"
+    STOPPED = "stopped"
+
+
+class Description(NamedTuple):
+    """`level` is the setting `log.level` from which on it is logged, `fields` the names of its fields."""
+
+    level: str
+    sentence: str
+    fields: tuple[str, ...]
+
+
+DESCRIPTIONS: dict[Event, Description] = {
+    Event.SERVICE_STARTED: Description(
+        "info",
+        "The settings are good and delivering begins.",
+        ("version", "topics", "group_id", "url", "order", "client", "sender"),
+    ),
+    Event.WAITING_FOR_KAFKA: Description(
+        "warning",
+        "Brokers, a topic or a permission are not there yet; said again every few seconds.",
+        ("reason", "waited_seconds"),
+    ),
+    Event.WAITING_FOR_DESTINATION: Description(
+        "warning",
+        "The service does not answer; nothing is lost meanwhile, and one record is tried now and then.",
+        ("reason", "waited_seconds"),
+    ),
+    Event.TLS_VERIFICATION_OFF: Description(
+        "warning", "`deliver.tls.verify` is false, so whoever sits on the way can read and change requests.", ("url",)
+    ),
+    Event.DEAD_LETTER_TOPIC_READY: Description(
+        "info", "A dead-letter topic is there, found or created.", ("topic", "partitions")
+    ),
+    Event.CONSOLE_STARTED: Description("info", "Health and metrics are served.", ("url",)),
+    Event.PARTITIONS_ASSIGNED: Description(
+        "info", "The group gave this process partitions to read.", ("partitions", "assigned")
+    ),
+    Event.PARTITIONS_REVOKED: Description(
+        "info",
+        "Partitions went to another member, after what was under way had ended and been committed.",
+        ("partitions", "unsettled_records", "seconds"),
+    ),
+    Event.PARTITIONS_LOST: Description(
+        "warning",
+        "Partitions already belong to another member, so nothing is committed; it delivers unsettled records again.",
+        ("partitions", "unsettled_records"),
+    ),
+    Event.RECORD_DELIVERED: Description(
+        "info",
+        "A record was delivered; only with `log.each_record`.",
+        ("topic", "partition", "offset", "key", "status", "attempt"),
+    ),
+    Event.DELIVERY_FAILED: Description(
+        "warning",
+        "An attempt failed and is repeated later; at most a few lines a second, `suppressed` counts those left out.",
+        ("topic", "partition", "offset", "key", "attempt", "result", "detail", "next_attempt_in_seconds", "suppressed"),
+    ),
+    Event.RECORD_DEAD_LETTERED: Description(
+        "warning",
+        "A record was written to the dead-letter topic and is settled.",
+        ("topic", "partition", "offset", "key", "reason", "detail", "attempts", "dead_letter_topic", "suppressed"),
+    ),
+    Event.RECORD_EXPIRED: Description(
+        "warning",
+        "A record was older than `retry.max_age` before it could be delivered.",
+        ("topic", "partition", "offset", "key", "attempts"),
+    ),
+    Event.TOMBSTONE_SKIPPED: Description(
+        "debug", "A record without a value was skipped, as `deliver.tombstones` says.", ("topic", "partition", "offset")
+    ),
+    Event.DEAD_LETTER_WRITE_FAILED: Description(
+        "error",
+        "A dead letter was not acknowledged by Kafka; its record waits and nothing behind it is committed.",
+        ("topic", "partition", "offset", "dead_letter_topic", "reason", "next_attempt_in_seconds"),
+    ),
+    Event.DESTINATION_STATE_CHANGED: Description(
+        "warning",
+        "The service came to count as down, asked us to wait, refused our credentials, or is back.",
+        ("state", "previous", "detail"),
+    ),
+    Event.COMMIT_FAILED: Description(
+        "error", "A commit was refused or not answered; it is due again.", ("partitions", "reason")
+    ),
+    Event.COMMIT_DEFERRED: Description(
+        "info", "A rebalance is under way, so a commit was not taken yet; it is due again.", ("partitions", "reason")
+    ),
+    Event.SUMMARY: Description(
+        "info",
+        "What happened since the last of these lines, every `log.summary_every`.",
+        (
+            "seconds",
+            "delivered",
+            "delivered_per_second",
+            "failed_attempts",
+            "dead_lettered",
+            "expired",
+            "filtered",
+            "retrying",
+            "in_flight",
+            "held_records",
+            "held_bytes",
+            "partitions",
+            "destination",
+            "lag_records",
+            "lag_seconds",
+            "attempt_p50_seconds",
+            "attempt_p99_seconds",
+            "end_to_end_p50_seconds",
+            "end_to_end_p99_seconds",
+        ),
+    ),
+    Event.OLDEST_UNSETTLED: Description(
+        "warning",
+        "A record has held back its partition's commits for long.",
+        ("topic", "partition", "offset", "held_seconds", "attempt", "last_result", "next_attempt_in_seconds"),
+    ),
+    Event.SECRETS_RELOADED: Description("info", "Secrets or certificates changed in their files and are in use.", ()),
+    Event.SECRETS_UNREADABLE: Description(
+        "error", "Secrets or certificates could not be read again; the old ones stay in use.", ("reason",)
+    ),
+    Event.CONSOLE_REQUEST_FAILED: Description(
+        "error", "A request to the console failed; delivering is not touched.", ("path",)
+    ),
+    Event.LOG_LINES_DROPPED: Description(
+        "warning",
+        "The log's reader was too slow or its disk full; so many lines were lost since the start.",
+        ("lines",),
+    ),
+    Event.DRAINING: Description(
+        "info",
+        "The service was told to stop: it finishes what is under way.",
+        ("cause", "in_flight", "timeout_seconds"),
+    ),
+    Event.DRAIN_TIMED_OUT: Description(
+        "warning",
+        "What was under way did not end within `deliver.drain_timeout`; it is delivered again after the next start.",
+        ("in_flight",),
+    ),
+    Event.SERVICE_FAILED: Description("error", "Delivering cannot go on; the process ends.", ("reason", "exit_code")),
+    Event.STOPPED: Description(
+        "info", "Everything settled is committed, and the group was left.", ("delivered", "dead_lettered", "seconds")
+    ),
+}
