@@ -14,7 +14,7 @@ import sys
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import yaml
 
@@ -218,15 +218,18 @@ class Hookline(Contender):
     def missing(self) -> str | None:
         return None if os.access(self._program, os.X_OK) else f"{self._program} not found, run `make setup`"
 
-    def command(self, task: Task) -> list[str]:
-        settings = {
+    def settings(self, task: Task) -> dict[str, dict[str, Any]]:
+        """What its settings file says."""
+        return {
             "kafka": {"servers": [task.servers], "topics": [task.topic], "group_id": task.group_id}
             | self.kafka_settings,
             "deliver": {"url": task.url, "in_flight": task.in_flight} | self.deliver_settings,
             "console": {"listen": f"127.0.0.1:{task.console_port}"},
         }
+
+    def command(self, task: Task) -> list[str]:
         file = task.folder / "hookline.yaml"
-        file.write_text(yaml.safe_dump(settings))
+        file.write_text(yaml.safe_dump(self.settings(task)))
         return [str(self._program), "run", "--settings", str(file)]
 
     def version(self) -> str:
