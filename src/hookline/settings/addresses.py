@@ -97,12 +97,12 @@ ListenAddress = Annotated[str, AfterValidator(_listen), LISTEN]
 HttpUrl = Annotated[
     str,
     AfterValidator(_http_url),
-    WithJsonSchema({"type": "string", "format": "uri", "pattern": "^https?://"}),
+    WithJsonSchema({"type": "string", "pattern": "^https?://"}),
     HTTP_URL,
 ]
 ProxyUrl = Annotated[
     str,
     AfterValidator(_proxy_url),
-    WithJsonSchema({"type": "string", "format": "uri", "pattern": "^http://"}),
+    WithJsonSchema({"type": "string", "pattern": "^http://"}),
     PROXY_URL,
 ]

@@ -12,24 +12,6 @@ from hookline.settings.provenance import DEFAULT, Origin
 from hookline.settings.tree import Settings
 from hookline.settings.units import written_duration, written_size
 
-# They say where a request ends and whom it goes to, or are set for each attempt.
-_OWN_HEADERS = frozenset(
-    {
-        "connection",
-        "content-length",
-        "expect",
-        "host",
-        "idempotency-key",
-        "keep-alive",
-        "proxy-connection",
-        "te",
-        "traceparent",
-        "trailer",
-        "transfer-encoding",
-        "upgrade",
-    }
-)
-
 
 def find_conflicts(settings: Settings, origin_of: Callable[[str], Origin]) -> list[Problem]:
     """All that does not go together; `origin_of` tells where a setting got its value."""
@@ -135,22 +117,6 @@ def _request_conflicts(settings: Settings) -> Iterator[Conflict]:
     if deliver.order != "key" and was_set(settings, "deliver.keyless"):
         message = f"has a meaning only with deliver.order 'key', and that is '{deliver.order}'; remove it"
         yield Conflict(("deliver.keyless", "deliver.order"), message)
-    taken = dict.fromkeys(_OWN_HEADERS, "it is set for each request")
-    taken["content-type"] = "deliver.content_type is for that"
-    if deliver.auth.type in ("basic", "bearer"):
-        taken["authorization"] = "deliver.auth sets it"
-    if deliver.auth.type == "header" and deliver.auth.header_name is not None:
-        taken[deliver.auth.header_name.lower()] = "deliver.auth sets it"
-    seen: set[str] = set()
-    for name in deliver.headers:
-        if name.lower() in taken or name.lower() in seen:
-            reason = taken.get(name.lower(), "it is given twice, as the case of letters does not count")
-            yield Conflict(("deliver.headers",), f"'{name}' cannot be among these: {reason}")
-        seen.add(name.lower())
-    if (deliver.auth.header_name or "").lower() in _OWN_HEADERS:
-        yield Conflict(
-            ("deliver.auth.header_name",), f"'{deliver.auth.header_name}' is set for each request; take another"
-        )
 
 
 def _console_conflicts(settings: Settings) -> Iterator[Conflict]:

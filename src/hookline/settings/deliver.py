@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, SecretStr
+from pydantic import BeforeValidator, Field, SecretStr, WithJsonSchema
 
 from hookline.settings.addresses import HttpUrl, ProxyUrl
 from hookline.settings.names import HeaderName, HeaderValue
 from hookline.settings.section import Section
 from hookline.settings.units import Duration, PositiveDuration, PositiveSize
+
+
+def _text_of_number(value: Any) -> Any:
+    # 1.2 without quotes is a number in YAML and in TOML.
+    return str(value) if isinstance(value, float) else value
+
+
+TlsVersion = Annotated[
+    Literal["1.2", "1.3"], BeforeValidator(_text_of_number), WithJsonSchema({"enum": ["1.2", "1.3", 1.2, 1.3]})
+]
 
 
 class DeliverAuth(Section):
@@ -22,18 +32,18 @@ class DeliverAuth(Section):
     """The user, for `basic`."""
     password: SecretStr | None = None
     """The password, for `basic`."""
+    password_file: Path | None = None
+    """A file with the password, read again when it changes."""
     token: SecretStr | None = None
     """The token, for `bearer`."""
+    token_file: Path | None = None
+    """A file with the token, read again when it changes."""
     header_name: HeaderName | None = None
     """The header's name, for `header`."""
     header_value: SecretStr | None = None
     """The header's value, for `header`."""
-    password_file: Path | None = None
-    """A file with the password."""
-    token_file: Path | None = None
-    """A file with the token."""
     header_value_file: Path | None = None
-    """A file with the header's value."""
+    """A file with the header's value, read again when it changes."""
 
 
 class DeliverTls(Section):
@@ -49,7 +59,7 @@ class DeliverTls(Section):
     """The password of the key file."""
     key_password_file: Path | None = None
     """A file with the password of the key file, read once when the settings are loaded."""
-    minimum_version: Literal["1.2", "1.3"] = "1.2"
+    minimum_version: TlsVersion = "1.2"
     """The oldest version of TLS to accept."""
     verify: bool = True
     """Whether to check the service's certificate. Switching it off is unsafe, and said so at every start."""
@@ -59,11 +69,12 @@ class Deliver(Section):
     """The service, the request, the order and the limits."""
 
     url: HttpUrl = "http://127.0.0.1:5000/check"
-    """The address that each record is sent to: http or https, without user, password or fragment."""
+    """The address that each record is sent to: http or https, without user, password or fragment. `{key}`, `{topic}`,
+    `{partition}` and `{offset}` in its path or query are replaced for each record, percent-encoded."""
     method: Literal["POST", "PUT", "PATCH"] = "POST"
     """The request's method."""
     headers: dict[HeaderName, HeaderValue] = {}
-    """Headers to send with each request, beside our own."""
+    """Headers to send with each request, beside our own. Their values can have `{key}` and so on as `url` can."""
     content_type: HeaderValue | None = None
     """The Content-Type of requests: by default application/json for `body: json`, else application/octet-stream."""
     order: Literal["key", "partition", "none"] = "key"

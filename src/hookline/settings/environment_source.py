@@ -47,8 +47,12 @@ def _unknown(name: str, known: list[str]) -> str:
     hint = (
         f"did you mean {ENVIRONMENT_PREFIX}{meant}?"
         if meant
-        else "a setting such as kafka.group_id is HOOKLINE_KAFKA__GROUP_ID"
+        else "kafka.group_id, for example, is HOOKLINE_KAFKA__GROUP_ID"
     )
+    for container in (leaf for leaf in leaves().values() if leaf.container == "mapping"):
+        if name.upper().startswith(f"{container.environment_name}__"):
+            example = "kafka.group_id, for example, is HOOKLINE_KAFKA__GROUP_ID"
+    hint = f"did you mean {ENVIRONMENT_PREFIX}{meant}?" if meant else example
     for container in (leaf for leaf in leaves().values() if leaf.container == "mapping"):
         if name.upper().startswith(f"{container.environment_name}__"):
             hint = f"set all of it as JSON with {container.environment_name}"

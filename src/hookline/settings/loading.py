@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
+from hookline.errors import SettingsError
 from hookline.settings.assigned import Assigned, LayerValues
 from hookline.settings.checks import find_conflicts
 from hookline.settings.environment_source import read_environment_layer
@@ -33,6 +35,15 @@ class LoadedSettings:
     def origin(self, key: str) -> Origin:
         """Where the setting `kafka.group_id`, for example, got its value."""
         return self.origins.get(key, DEFAULT)
+
+    def located(self, error: SettingsError) -> SettingsError:
+        """The error of a part that checks more than the tree can, with the place of the setting it begins with."""
+        words = re.match(r"[a-z_]+(?:\.[a-z_]+)+", str(error))
+        key = words[0] if words else ""
+        while key and key not in leaves():
+            key = key.rpartition(".")[0]
+        origin = self.origin(key)
+        return error if origin is DEFAULT else SettingsError(f"{origin}: {error}")
 
 
 def load_settings(

@@ -17,7 +17,7 @@ class Verdicts(Section):
     """What answers and failures mean, over the built-in table."""
 
     statuses: dict[StatusWord, VerdictWord] = {}
-    """By status, such as "404" or "4xx"; the exact one goes first."""
+    """By status, such as 404 or 4xx; the exact one goes first."""
     failures: dict[FailureWord, VerdictWord] = {}
     """By kind of failure, such as timeout or tls_wrong_name; all are tried again by default."""
 
