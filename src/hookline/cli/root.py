@@ -1,0 +1,51 @@
+"""The command `hookline` itself: it knows its commands by name, and imports one when it is called."""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+import click
+
+from hookline.cli.examples import ExampleGroup
+from hookline.version import __version__
+
+COMMANDS = {
+    "run": ("hookline.cli.run", "Deliver records until stopped."),
+    "demo": ("hookline.cli.demo", "Show records flowing into a service, with everything it needs."),
+    "config": ("hookline.cli.config", "Write, check and show settings."),
+    "completion": ("hookline.cli.completion", "Print a script that completes commands in a shell."),
+}
+"""Each command's module, which has the command under its own name, and the line that the help shows for it."""
+
+
+class LazyGroup(ExampleGroup):
+    """A group whose help needs no command to be imported."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = getattr(import_module(COMMANDS[cmd_name][0]), cmd_name)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, line) for name, (_, line) in COMMANDS.items()])
+
+
+@click.group(
+    cls=LazyGroup,
+    examples="""
+    hookline demo
+    hookline config init hookline.yaml
+    hookline run -c hookline.yaml
+    """,
+    epilog="Exit codes: 0 success, 1 failure, 2 usage, 3 settings, 4 Kafka, 5 destination, 130 interrupted.",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+@click.option("--debug", is_flag=True, expose_value=False, help="Show a traceback with an error (HOOKLINE_DEBUG).")
+@click.version_option(__version__, prog_name="hookline", message="%(prog)s %(version)s")
+def root() -> None:
+    """Delivers Kafka records to HTTP services: in order per key, in parallel across keys, at least once."""

@@ -1,0 +1,41 @@
+"""`hookline run`: the service itself."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from hookline.cli.error_context import errors_located
+from hookline.cli.settings_options import SettingsCommand, loaded_settings
+
+
+@click.command(
+    cls=SettingsCommand,
+    lists_settings=True,
+    examples="""
+    hookline run
+    hookline run -c hookline.yaml
+    hookline run --kafka.servers kafka:9092 --kafka.topics sessions --deliver.url https://service.example.com/check
+    """,
+)
+def run(config: Path | None) -> int:
+    """Deliver records until stopped.
+
+    SIGTERM and Ctrl-C stop it in good order: what is under way is finished, offsets are committed, the group is left. A
+    second one stops it at once. Flags go over environment variables (HOOKLINE_KAFKA__GROUP_ID), those over the file.
+    """
+    loaded = loaded_settings(config)
+    # Imported late: settings that are wrong are told at once, and help needs none of it.
+    from hookline.console.server import ConsoleServer
+    from hookline.service.delivery_service import DeliveryService
+    from hookline.service.process import run_until_signalled
+    from hookline.telemetry.logs import configure_logging
+    from hookline.telemetry.own_secrets import OwnSecrets
+
+    settings = loaded.settings
+    configure_logging(settings.log, OwnSecrets.of(settings))
+    with errors_located(loaded):
+        service = DeliveryService(settings)
+        companions = [ConsoleServer(service, settings.console)] if settings.console.listen is not None else []
+        return run_until_signalled(service, companions)
