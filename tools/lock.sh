@@ -9,4 +9,4 @@ tool=.cache/lock
 # Universal: one list with markers instead of one a platform. Only wheels: an installation never compiles.
 "$tool/bin/uv" pip compile pyproject.toml --all-extras --group dev --output-file "$lock" --upgrade --quiet \
     --universal --python-version 3.11 --only-binary :all: --generate-hashes \
-    --no-annotate --no-header --no-emit-index-url --no-emit-find-links
+    --custom-compile-command "make lock" --no-annotate --no-emit-index-url --no-emit-find-links
