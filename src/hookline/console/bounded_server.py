@@ -1,0 +1,53 @@
+"""A server for HTTP that holds a bounded number of connections, whatever its clients do."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from aiohttp import web
+from aiohttp.web_protocol import RequestHandler
+
+
+class BoundedServer(web.Server):
+    """aiohttp's server; over `most_connections`, the one that was idle for longest is dropped.
+
+    A new client is never turned away for those who hold connections and ask nothing, so a health check gets through.
+    A client that does not read its answer within `read_timeout_seconds` is dropped too.
+    """
+
+    def __init__(self, *args: Any, most_connections: int, read_timeout_seconds: float, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._most_connections = most_connections
+        self._read_timeout_seconds = read_timeout_seconds
+        self._clock = asyncio.get_running_loop().time
+        self._used_at: dict[asyncio.Transport, float] = {}
+        """In the order in which they were last used."""
+
+    def connection_made(self, handler: RequestHandler, transport: asyncio.Transport) -> None:
+        super().connection_made(handler, transport)
+        self._used_at[transport] = self._clock()
+        if len(self._used_at) > self._most_connections:
+            self._drop(next(iter(self._used_at)))
+
+    def connection_lost(self, handler: RequestHandler, exc: BaseException | None = None) -> None:
+        transport = self._connections.get(handler)
+        super().connection_lost(handler, exc)
+        if transport is not None:
+            self._used_at.pop(transport, None)
+
+    def used(self, transport: asyncio.Transport | None) -> None:
+        """A request arrived on this connection."""
+        if transport is not None and self._used_at.pop(transport, None) is not None:
+            self._used_at[transport] = self._clock()
+
+    def drop_slow_readers(self) -> None:
+        """To be called now and then."""
+        now = self._clock()
+        for transport, used_at in list(self._used_at.items()):
+            if transport.get_write_buffer_size() > 0 and now - used_at >= self._read_timeout_seconds:
+                self._drop(transport)
+
+    def _drop(self, transport: asyncio.Transport) -> None:
+        self._used_at.pop(transport, None)
+        transport.abort()
