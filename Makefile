@@ -40,13 +40,13 @@ check: lint ## format, lint, types and the quick tests, in under a minute
 	$(BIN)/python -m pytest -q $(QUICK)
 
 lint: setup ## format, lint and types alone; changes nothing
-	$(BIN)/ruff format --check --quiet .
-	$(BIN)/ruff check --quiet .
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
 	$(BIN)/mypy
 
 format: setup ## put the code in order
 	$(BIN)/ruff format .
-	$(BIN)/ruff check --fix --quiet .
+	$(BIN)/ruff check --fix .
 
 benchmark: setup ## measure, against the others too (ARGUMENTS="--help" lists the scenarios)
 	$(BIN)/python -m benchmarks.run $(ARGUMENTS)
@@ -56,7 +56,7 @@ lock: ## renew the locked dependencies from pyproject.toml
 	sh tools/lock.sh "$$python" $(LOCK)
 
 clean: ## remove what was made here: environments, caches, builds
-	rm -rf $(VENV) .cache .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist
+	rm -rf $(VENV) .cache .mypy_cache .pytest_cache .ruff_cache .hypothesis benchmarks/.build build dist
 	find src tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # An environment is out of date when the package or the lock changed after it was made, or another Python is asked for.
