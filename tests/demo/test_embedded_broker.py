@@ -10,6 +10,7 @@ import pytest
 from hookline.demo import embedded_broker
 from hookline.demo.cluster import Cluster
 from hookline.demo.embedded_broker import EmbeddedBroker, has_embedded_broker
+from hookline.demo.kafka_node import free_ports
 from hookline.demo.session_producer import SessionProducer
 from hookline.errors import KafkaError, KafkaUnavailable
 
@@ -72,9 +73,9 @@ async def test_a_producer_stops_when_it_is_asked_to_and_its_records_are_all_ackn
 async def test_a_port_that_somebody_takes_first_is_left_to_them(folder, monkeypatch):
     server = await asyncio.start_server(lambda reader, writer: writer.close(), "127.0.0.1", 0)
     taken = server.sockets[0].getsockname()[1]
-    free = embedded_broker.free_port()
-    ports = iter([taken, free])
-    monkeypatch.setattr(embedded_broker, "free_port", lambda: next(ports))
+    free = free_ports(1)[0]
+    ports = iter([[taken], [free]])
+    monkeypatch.setattr(embedded_broker, "free_ports", lambda _count: next(ports))
     async with server, EmbeddedBroker() as broker:
         assert broker.bootstrap == f"127.0.0.1:{free}"
 

