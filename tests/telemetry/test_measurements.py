@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import random
 import statistics
@@ -32,7 +33,7 @@ def observed(*values: float) -> Histogram:
 )
 def test_bounds_rise_in_small_steps_from_the_shortest_to_the_longest(bounds, shortest, longest):
     assert (bounds[0], bounds[-1]) == (shortest, longest)
-    assert all(1 < higher / lower <= 1.281 for lower, higher in zip(bounds, bounds[1:], strict=False))
+    assert all(1 < higher / lower <= 1.281 for lower, higher in itertools.pairwise(bounds))
 
 
 def test_bounds_are_the_round_numbers_that_people_set_as_limits():

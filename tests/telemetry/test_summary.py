@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import pytest
+from tests.telemetry.fake_service import FakeService, partition_status
 
 from hookline.engine.records import TopicPartition
 from hookline.engine.status import DestinationState
 from hookline.telemetry.events import DESCRIPTIONS, Event
 from hookline.telemetry.summary import Snapshot, Summary
-from tests.telemetry.fake_service import FakeService, partition_status
 
 
 def window_of(service: FakeService, seconds: float, happening) -> Summary:

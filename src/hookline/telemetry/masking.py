@@ -172,7 +172,7 @@ def _value_end(text: str, start: int, name: str) -> int:
     if quote:
         return _quoted_end(text, quote.end(), quote[1])
     if text[start : start + 1] in ("{", "[", "("):
-        return _nested_end(text, start)
+        start = _nested_end(text, start)
     run = _LINE if name.lower().endswith(_WHOLE_LINE) else _BARE
     match = run.match(text, start)
     return match.end() if match else start
