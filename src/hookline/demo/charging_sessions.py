@@ -52,7 +52,7 @@ def charging_sessions(seed: int, malformed: bool = False) -> Iterator[ChargingSe
     One in 1,000 has a token that the service does not know. Whatever is malformed has a key and takes a sequence
     number too, so that the service sees a gap there and nothing else.
     """
-    source = random.Random(f"charging sessions {seed}")  # noqa: S311
+    source = random.Random(f"charging sessions {seed}")
     tokens = DriverTokens(seed)
     sequences: dict[str, int] = {}
     index = 0

@@ -33,7 +33,7 @@ class DriverTokens:
     """
 
     def __init__(self, seed: int) -> None:
-        source = random.Random(f"driver tokens {seed}")  # noqa: S311
+        source = random.Random(f"driver tokens {seed}")
         uids = [f"04{source.randrange(16**12):012X}" for _ in range(KNOWN_TOKENS + UNKNOWN_TOKENS)]
         self.known = {uid: _status(source.random()) for uid in uids[:KNOWN_TOKENS]}
         self.unknown = tuple(uids[KNOWN_TOKENS:])

@@ -26,7 +26,7 @@ class Heading:
 
 
 class LiveView:
-    """Renders one snapshot to the width there is: two figures a line, or one where it is narrow. Never wraps a line."""
+    """Renders one snapshot to the width there is: two figures a line, or one where it is narrow."""
 
     def __init__(self, heading: Heading, snapshot: Snapshot) -> None:
         self._heading = heading
@@ -36,6 +36,9 @@ class LiveView:
         for line in self._lines(options.max_width, options.ascii_only):
             line.no_wrap, line.overflow = True, "ellipsis"
             yield line
+        # The words say it; the colour is only in addition. What goes wrong is never cut.
+        trouble = self._snapshot.trouble
+        yield _row(("going wrong", trouble or "nothing", "bold red" if trouble else "green"))
 
     def _lines(self, width: int, ascii_only: bool) -> Iterator[Text]:
         now = self._snapshot
@@ -59,13 +62,11 @@ class LiveView:
             else:
                 yield _row(*pair)
         yield _row(("lag", figures.lag(now.lag_records, now.lag_seconds), ""))
-        # The words say it; the colour is only in addition.
-        yield _row(("going wrong", now.trouble or "nothing", "bold red" if now.trouble else "green"))
         if self._heading.console_url:
             yield _row(("console", self._heading.console_url, ""))
 
     def _spark(self, width: int, ascii_only: bool) -> Iterator[tuple[str, str, str]]:
-        room = min(_SPARKLINE_COLUMNS, width - 2 * _LABEL_WIDTH - 2)
+        room = min(_SPARKLINE_COLUMNS, width - 2 * (_LABEL_WIDTH + 2))
         if room > 0 and not ascii_only:
             yield ("", figures.sparkline(self._snapshot.rates, room), "cyan")
 

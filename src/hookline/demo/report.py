@@ -51,9 +51,7 @@ def report(result: DemoResult) -> str:
     ]
     if account.waiting:
         rows.append(("waiting", f"{account.waiting:,}", "not committed, so the next start would deliver them"))
-    rows.append(
-        ("rate", figures.rate(account.records_per_second), "records, from the first produced to the last accepted")
-    )
+    rows.append(("rate", figures.rate(account.records_per_second), "from the first produced to the last accepted"))
     latency = f"{figures.milliseconds(account.p50_ms)} / {figures.milliseconds(account.p99_ms)}"
     rows.append(("p50 / p99", latency, "from produced to accepted"))
     width = max(len(value) for _, value, _ in rows)
