@@ -230,7 +230,7 @@ class Hookline(Contender):
     def command(self, task: Task) -> list[str]:
         file = task.folder / "hookline.yaml"
         file.write_text(yaml.safe_dump(self.settings(task)))
-        return [str(self._program), "run", "--settings", str(file)]
+        return [str(self._program), "run", "--config", str(file)]
 
     def version(self) -> str:
         return f"{_first_line(str(self._program), '--version')}, Python {sys.version.split()[0]}"

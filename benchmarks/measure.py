@@ -88,7 +88,14 @@ def measure(contender: Contender, task: Task, receiver: Receiver) -> Measurement
     with (task.folder / "output.log").open("wb") as output:
         started_wall = time.time()
         process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, cwd=task.folder, start_new_session=True
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            cwd=task.folder,
+            # Settings of whoever runs the benchmark are none of ours.
+            env={name: value for name, value in os.environ.items() if not name.startswith("HOOKLINE_")},
+            start_new_session=True,
         )
         try:
             before = _Surroundings.now(receiver)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 import contextlib
 import dataclasses
 import os
@@ -21,6 +20,7 @@ from benchmarks.receiver import find_nginx
 from benchmarks.report import Outcome, write_results
 from benchmarks.scenarios import SCENARIOS, Scenario
 from benchmarks.suite import Suite
+from hookline.errors import HooklineError
 
 _RESULTS = Path(__file__).parent / "results"
 
@@ -79,13 +79,8 @@ def _broker(servers: str | None) -> Iterator[str]:
         return
     from hookline.demo.kafka_broker import KafkaBroker  # brings Java, which a broker of one's own does not need
 
-    with asyncio.Runner() as runner:
-        broker = KafkaBroker()
-        runner.run(broker.__aenter__())
-        try:
-            yield broker.bootstrap
-        finally:
-            runner.run(broker.__aexit__(None, None, None))
+    with KafkaBroker(heap="1g") as broker:
+        yield broker.bootstrap
 
 
 def _machine() -> dict[str, Any]:
@@ -116,7 +111,7 @@ def main(arguments: list[str]) -> int:
             suite = Suite(options.scenarios, options.rounds, servers, nginx, folder, quick=options.quick)
             suite.prepare()
             suite.run()
-        except BenchmarkError as error:
+        except (BenchmarkError, HooklineError) as error:
             print(error)
             return 1
         about = {
