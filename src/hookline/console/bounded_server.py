@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from aiohttp import web
+from aiohttp.http import HttpProcessingError
 from aiohttp.web_protocol import RequestHandler
 
 
@@ -13,16 +15,30 @@ class BoundedServer(web.Server):
     """aiohttp's server; over `most_connections`, the one that was idle for longest is dropped.
 
     A new client is never turned away for those who hold connections and ask nothing, so a health check gets through.
-    A client that does not read its answer within `read_timeout_seconds` is dropped too.
+    A client that does not read its answer within `read_timeout_seconds` is dropped too. `limits` are parameters of
+    aiohttp's `RequestHandler`; what is beyond them, or no HTTP, is answered by `refuse`.
     """
 
-    def __init__(self, *args: Any, most_connections: int, read_timeout_seconds: float, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+    def __init__(
+        self,
+        answer: Callable[[web.BaseRequest], Awaitable[web.StreamResponse]],
+        refuse: Callable[[], web.Response],
+        *,
+        most_connections: int,
+        read_timeout_seconds: float,
+        limits: Mapping[str, Any],
+    ) -> None:
+        super().__init__(answer)
+        self._refuse = refuse
+        self._limits = limits
         self._most_connections = most_connections
         self._read_timeout_seconds = read_timeout_seconds
         self._clock = asyncio.get_running_loop().time
         self._used_at: dict[asyncio.Transport, float] = {}
         """In the order in which they were last used."""
+
+    def __call__(self) -> RequestHandler:
+        return _Connection(self, self._refuse, **self._limits)
 
     def connection_made(self, handler: RequestHandler, transport: asyncio.Transport) -> None:
         super().connection_made(handler, transport)
@@ -51,3 +67,26 @@ class BoundedServer(web.Server):
     def _drop(self, transport: asyncio.Transport) -> None:
         self._used_at.pop(transport, None)
         transport.abort()
+
+
+class _Connection(RequestHandler):
+    """Answers malformed requests without logging each, as aiohttp does: whoever can connect could fill the log."""
+
+    __slots__ = ("_refuse",)
+
+    def __init__(self, server: web.Server, refuse: Callable[[], web.Response], **limits: Any) -> None:
+        super().__init__(server, loop=asyncio.get_running_loop(), **limits)
+        self._refuse = refuse
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,
+    ) -> web.StreamResponse:
+        if not isinstance(exc, HttpProcessingError) or request.writer.output_size:
+            return super().handle_error(request, status, exc, message)
+        response = self._refuse()
+        response.force_close()
+        return response

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import errno
-import logging
 import socket
 from collections.abc import Awaitable, Callable
 from typing import Protocol
@@ -28,7 +27,15 @@ _SWEEP_SECONDS = 2.0
 _KEEPALIVE_SECONDS = 75.0
 """Longer than a minute, so that a scrape a minute needs no new connection."""
 _STOP_SECONDS = 1.0
-_LIMITS = {"max_line_size": 2048, "max_field_size": 4096, "max_headers": 64, "lingering_time": 1.0}
+_LIMITS = {
+    "access_log": None,
+    "auto_decompress": False,
+    "keepalive_timeout": _KEEPALIVE_SECONDS,
+    "lingering_time": 1.0,
+    "max_field_size": 4096,
+    "max_headers": 64,
+    "max_line_size": 2048,
+}
 _METHODS = ("GET", "HEAD")
 _HEADERS = {
     "Cache-Control": "no-store",
@@ -40,10 +47,6 @@ _HEADERS = {
 }
 
 _log = get_logger(__name__)
-_http_log = logging.getLogger("hookline.console.http")
-# aiohttp logs each malformed request with a traceback: whoever can connect could fill the log.
-_http_log.propagate = False
-_http_log.addHandler(logging.NullHandler())
 
 _Page = Callable[[web.BaseRequest], Awaitable[web.Response]]
 
@@ -92,13 +95,10 @@ class ConsoleServer:
             )
         self._server = BoundedServer(
             self._answer,
+            lambda: _refusal(400, "This is no HTTP request, or larger than the console takes."),
             most_connections=_MOST_CONNECTIONS,
             read_timeout_seconds=_READ_TIMEOUT_SECONDS,
-            keepalive_timeout=_KEEPALIVE_SECONDS,
-            access_log=None,
-            logger=_http_log,
-            auto_decompress=False,
-            **_LIMITS,
+            limits=_LIMITS,
         )
         loop = asyncio.get_running_loop()
         try:
@@ -130,7 +130,6 @@ class ConsoleServer:
         except Exception:  # noqa: BLE001 - whatever goes wrong in here, delivering goes on
             _log.exception(Event.CONSOLE_REQUEST_FAILED, path=request.path)
             response = _refusal(500, "This could not be told; the log says why.")
-        response.headers.update(_HEADERS)
         return response
 
     async def _checked(self, request: web.BaseRequest) -> web.Response:
@@ -148,7 +147,9 @@ class ConsoleServer:
             refusal = _refusal(413, "A request has no body here.")
             refusal.force_close()
             return refusal
-        return await page(request)
+        response = await page(request)
+        response.headers.update(_HEADERS)
+        return response
 
     async def _metrics(self, request: web.BaseRequest) -> web.Response:
         return await self._metrics_page.response(request.headers.get("Accept", ""))
@@ -166,7 +167,8 @@ class ConsoleServer:
 
 
 def _refusal(status: int, reason: str) -> web.Response:
-    return web.json_response({"status": "refused" if status < 500 else "failing", "reason": reason}, status=status)
+    body = {"status": "refused" if status < 500 else "failing", "reason": reason}
+    return web.json_response(body, status=status, headers=_HEADERS)
 
 
 def _why_not(listen: str, error: OSError) -> str:
