@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+import structlog
 
 from hookline.settings.operation import Log
 from hookline.telemetry.events import Event
@@ -47,6 +48,7 @@ def configure() -> Iterator[Configure]:
     for name, level in levels.items():
         logging.getLogger(name).setLevel(level)
     logging.captureWarnings(capture=False)
+    structlog.reset_defaults()
 
 
 def lines_of(stream: io.StringIO) -> list[dict[str, Any]]:
@@ -130,6 +132,21 @@ def test_lines_of_libraries_and_of_the_documented_class_go_the_same_way(configur
     assert first["event"] == "Received message: {'driver_token': '***', 's': 'S1'}"
     assert second["event"] == r"broker b:1 is gone\nreally\x1b[2J"
     assert (third["logger"], third["level"]) == ("aiokafka.conn", "error")
+
+
+def test_what_is_logged_through_structlog_itself_goes_the_same_way(configure, capsys):
+    stream = configure()
+    structlog.get_logger("hookline.http").warning("credentials_in_clear", token=CANARY)
+    (line,) = lines_of(stream)
+    assert (line["event"], line["logger"], line["token"]) == ("credentials_in_clear", "hookline.http", "***")
+    assert capsys.readouterr().out == ""
+
+
+def test_a_program_that_configured_structlog_keeps_its_configuration(configure):
+    renderer = structlog.processors.JSONRenderer()
+    structlog.configure(processors=[renderer])
+    configure()
+    assert structlog.get_config()["processors"] == [renderer]
 
 
 def test_the_kafka_client_s_details_are_never_logged_since_they_hold_whole_records(configure):

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Iterable
+from copy import copy
 from typing import NamedTuple
 
 from aiohttp import web
@@ -17,6 +19,9 @@ from hookline.telemetry.metrics import Observable, make_registry
 KEPT_SECONDS = 1.0
 """How long a text is given again, so that many who ask cost no more than one."""
 
+_SAMPLES_AT_ONCE = 100
+"""Less than a millisecond of work in the text format."""
+_COMMENTS = re.compile(rb"\A(?:# [^\n]*\n)*")
 _OPENMETRICS = "application/openmetrics-text"
 _END = b"# EOF\n"
 
@@ -53,17 +58,20 @@ class MetricsPage:
         encode = openmetrics.generate_latest if as_openmetrics else generate_latest
         parts = []
         for family in self._registry.collect():
-            parts.append(encode(_OneFamily(family)).removesuffix(_END))
-            # One family of 400 partitions is 1 to 2 ms of work; between them, records go on their way.
-            await asyncio.sleep(0)
+            for start in range(0, len(family.samples) or 1, _SAMPLES_AT_ONCE):
+                text = encode(_Slice(family, start)).removesuffix(_END)
+                parts.append(_COMMENTS.sub(b"", text) if start else text)
+                # 400 partitions are 13 ms of work, 21 ms in OpenMetrics: records go on their way in between.
+                await asyncio.sleep(0)
         return b"".join(parts) + (_END if as_openmetrics else b"")
 
 
-class _OneFamily(Collector):
-    """What the library's encoders take."""
+class _Slice(Collector):
+    """Some samples of a family, in the form that the library's encoders take."""
 
-    def __init__(self, family: Metric) -> None:
-        self._family = family
+    def __init__(self, family: Metric, start: int) -> None:
+        self._family = copy(family)
+        self._family.samples = family.samples[start : start + _SAMPLES_AT_ONCE]
 
     def collect(self) -> Iterable[Metric]:
         return (self._family,)

@@ -15,7 +15,8 @@ class Event(StrEnum):
     SERVICE_STARTED = "service_started"
     WAITING_FOR_KAFKA = "waiting_for_kafka"
     WAITING_FOR_DESTINATION = "waiting_for_destination"
-    TLS_VERIFICATION_OFF = "tls_verification_off"
+    TLS_NOT_VERIFIED = "tls_not_verified"
+    CREDENTIALS_IN_CLEAR = "credentials_in_clear"
     DEAD_LETTER_TOPIC_READY = "dead_letter_topic_ready"
     CONSOLE_STARTED = "console_started"
     PARTITIONS_ASSIGNED = "partitions_assigned"
@@ -24,7 +25,6 @@ class Event(StrEnum):
     RECORD_DELIVERED = "record_delivered"
     DELIVERY_FAILED = "delivery_failed"
     RECORD_DEAD_LETTERED = "record_dead_lettered"
-    RECORD_EXPIRED = "record_expired"
     TOMBSTONE_SKIPPED = "tombstone_skipped"
     DEAD_LETTER_WRITE_FAILED = "dead_letter_write_failed"
     DESTINATION_STATE_CHANGED = "destination_state_changed"
@@ -32,8 +32,9 @@ class Event(StrEnum):
     COMMIT_DEFERRED = "commit_deferred"
     SUMMARY = "summary"
     OLDEST_UNSETTLED = "oldest_unsettled"
-    SECRETS_RELOADED = "secrets_reloaded"
-    SECRETS_UNREADABLE = "secrets_unreadable"
+    CREDENTIALS_CHANGED = "credentials_changed"
+    CREDENTIALS_NOT_READ = "credentials_not_read"
+    CONNECT_FAILED_IN_AN_UNFORESEEN_WAY = "connect_failed_in_an_unforeseen_way"
     CONSOLE_REQUEST_FAILED = "console_request_failed"
     LOG_LINES_DROPPED = "log_lines_dropped"
     DRAINING = "draining"
@@ -66,8 +67,13 @@ DESCRIPTIONS: dict[Event, Description] = {
         "The service does not answer; nothing is lost meanwhile, and one record is tried now and then.",
         ("reason", "waited_seconds"),
     ),
-    Event.TLS_VERIFICATION_OFF: Description(
-        "warning", "`deliver.tls.verify` is false, so whoever sits on the way can read and change requests.", ("url",)
+    Event.TLS_NOT_VERIFIED: Description(
+        "warning",
+        "`deliver.tls.verify` is false, so whoever sits on the way can read and change requests.",
+        ("problem",),
+    ),
+    Event.CREDENTIALS_IN_CLEAR: Description(
+        "warning", "`deliver.auth` goes to another machine over plain http.", ("problem",)
     ),
     Event.DEAD_LETTER_TOPIC_READY: Description(
         "info", "A dead-letter topic is there, found or created.", ("topic", "partitions")
@@ -100,11 +106,6 @@ DESCRIPTIONS: dict[Event, Description] = {
         "warning",
         "A record was written to the dead-letter topic and is settled.",
         ("topic", "partition", "offset", "key", "reason", "detail", "attempts", "dead_letter_topic", "suppressed"),
-    ),
-    Event.RECORD_EXPIRED: Description(
-        "warning",
-        "A record was older than `retry.max_age` before it could be delivered.",
-        ("topic", "partition", "offset", "key", "attempts"),
     ),
     Event.TOMBSTONE_SKIPPED: Description(
         "debug", "A record without a value was skipped, as `deliver.tombstones` says.", ("topic", "partition", "offset")
@@ -155,9 +156,14 @@ DESCRIPTIONS: dict[Event, Description] = {
         "A record has held back its partition's commits for long.",
         ("topic", "partition", "offset", "held_seconds", "attempt", "last_result", "next_attempt_in_seconds"),
     ),
-    Event.SECRETS_RELOADED: Description("info", "Secrets or certificates changed in their files and are in use.", ()),
-    Event.SECRETS_UNREADABLE: Description(
-        "error", "Secrets or certificates could not be read again; the old ones stay in use.", ("reason",)
+    Event.CREDENTIALS_CHANGED: Description(
+        "info", "Secrets or certificates changed in their files and are in use.", ()
+    ),
+    Event.CREDENTIALS_NOT_READ: Description(
+        "error", "Secrets or certificates could not be read again; the old ones stay in use.", ("problem",)
+    ),
+    Event.CONNECT_FAILED_IN_AN_UNFORESEEN_WAY: Description(
+        "error", "Connecting to the service raised an error of no known kind; the attempt counts as failed.", ()
     ),
     Event.CONSOLE_REQUEST_FAILED: Description(
         "error", "A request to the console failed; delivering is not touched.", ("path",)

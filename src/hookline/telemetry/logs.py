@@ -33,11 +33,25 @@ def get_logger(name: str) -> structlog.stdlib.BoundLogger:
     """A logger of events, used as `log.warning(Event.COMMIT_FAILED, partitions=3)`; `name` is as for `logging`."""
     logger = structlog.wrap_logger(
         logging.getLogger(name),
-        processors=[structlog.stdlib.filter_by_level, _to_message],
+        processors=_processors(),
         wrapper_class=structlog.stdlib.BoundLogger,
         context_class=dict,
     )
     return cast("structlog.stdlib.BoundLogger", logger)
+
+
+def adopt_structlog() -> None:
+    """Send what is logged through structlog's own `get_logger` the same way, unless the program has configured it.
+
+    structlog would print it on the standard output, with nothing masked.
+    """
+    if not structlog.is_configured():
+        structlog.configure(
+            processors=_processors(),
+            wrapper_class=structlog.stdlib.BoundLogger,
+            logger_factory=structlog.stdlib.LoggerFactory(),
+            context_class=dict,
+        )
 
 
 def configure_logging(log: Log, own_secrets: OwnSecrets | None = None, stream: TextIO | None = None) -> None:
@@ -60,6 +74,7 @@ def configure_logging(log: Log, own_secrets: OwnSecrets | None = None, stream: T
     for name in _NOISY_LIBRARIES:
         logging.getLogger(name).setLevel(quiet)
     logging.captureWarnings(capture=True)
+    adopt_structlog()
 
 
 class EventFormatter(logging.Formatter):
@@ -111,6 +126,10 @@ class EventHandler(logging.Handler):
     def _dropped_notice(self, dropped: int) -> str:
         event = LogEvent("log_lines_dropped", {"lines": dropped})
         return self.format(logging.LogRecord(__name__, logging.WARNING, __file__, 0, event, None, None))
+
+
+def _processors() -> list[Any]:
+    return [structlog.stdlib.filter_by_level, _to_message]
 
 
 def _to_message(_logger: Any, _method: str, fields: MutableMapping[str, Any]) -> tuple[tuple[LogEvent], dict[str, Any]]:

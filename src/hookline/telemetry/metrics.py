@@ -68,7 +68,7 @@ class ServiceCollector(Collector):
         lag = service.lag()
         ready, _ = service.readiness()
         yield _build_info(service)
-        yield _gauge("ready", "Whether the service does its work: 1 or 0.", int(ready))
+        yield _gauge("ready", "1 when records can be delivered, else 0, as /healthz/ready says.", int(ready))
         yield from _count_families(status.counts)
         yield from _state_families(status)
         yield from _partition_families(status.partitions, lag)
@@ -96,7 +96,7 @@ def _build_info(service: Observable) -> Metric:
 def _count_families(counts: Counts) -> Iterator[Metric]:
     yield _counters(
         "deliveries",
-        "Records that were settled, by how they ended.",
+        "Records that are settled, by how they ended.",
         "outcome",
         {
             SettledAs.DELIVERED: counts.delivered,
@@ -109,6 +109,8 @@ def _count_families(counts: Counts) -> Iterator[Metric]:
     attempts[DELIVERED] = counts.delivered
     yield _counters("attempts", "Attempts, by status class or kind of failure.", "result", attempts)
     reasons = _in_fixed_words(counts.dead_lettered, REASONS)
+    # The engine counts expired records apart, though a dead letter is written for each of them too.
+    reasons[Reason.EXPIRED] += counts.expired
     yield _counters("dead_letters", "Records written to the dead-letter topic, by reason.", "reason", reasons)
     for name, meaning, value in (
         ("admitted_records", "Records taken from Kafka.", counts.admitted),
@@ -118,8 +120,16 @@ def _count_families(counts: Counts) -> Iterator[Metric]:
             "Dead letters that Kafka did not acknowledge; each is tried again.",
             counts.dead_letter_write_failures,
         ),
-        ("stale_answers", "Answers that came after their partition was taken away; ignored.", counts.stale_answers),
-        ("revoked_records", "Unsettled records whose partition was taken away.", counts.revoked_unsettled),
+        (
+            "stale_answers",
+            "Answers for records whose partition was taken away meanwhile; ignored.",
+            counts.stale_answers,
+        ),
+        (
+            "revoked_records",
+            "Records that were held, and not settled, when their partition was taken away.",
+            counts.revoked_unsettled,
+        ),
     ):
         yield _counter(name, meaning, value)
 
@@ -127,7 +137,7 @@ def _count_families(counts: Counts) -> Iterator[Metric]:
 def _state_families(status: EngineStatus) -> Iterator[Metric]:
     # One series a state: a number would need a legend, and its average would mean nothing.
     breaker = GaugeMetricFamily(
-        "hookline_breaker_state", "Whether the service is sent to: 1 for the state it is in, else 0.", labels=("state",)
+        "hookline_breaker_state", "1 for the state that the HTTP service is in, 0 for the others.", labels=("state",)
     )
     for state in DestinationState:
         breaker.add_metric((state.value,), int(state == status.destination))
@@ -157,17 +167,23 @@ class _PartitionFigure:
 
 _PARTITION_FIGURES = (
     _PartitionFigure(
-        "lag_records", "Records between the committed offset and the end of the log.", lambda p, lag: _lag(p, lag)[0]
+        "lag_records",
+        "Records from the first that is not settled to the end of the log.",
+        lambda p, lag: _lag(p, lag)[0],
     ),
     _PartitionFigure(
-        "lag_seconds", "Age of the oldest record that is not settled, 0 without one.", lambda p, lag: _lag(p, lag)[1]
+        "lag_seconds", "Age of the oldest record that is not settled, by its timestamp.", lambda p, lag: _lag(p, lag)[1]
     ),
     _PartitionFigure(
         "oldest_unsettled_seconds",
-        "How long the record that holds back commits has been in memory, 0 without one.",
+        "How long the record that holds back commits is held; 0 without one.",
         lambda p, _: p.oldest.held_seconds if p.oldest else 0.0,
     ),
-    _PartitionFigure("map_bytes", "Size of the metadata of a commit made now.", lambda p, _: p.map_bytes),
+    _PartitionFigure(
+        "map_bytes",
+        "Characters that a commit made now would carry about records settled out of order.",
+        lambda p, _: p.map_bytes,
+    ),
 )
 
 
@@ -214,7 +230,7 @@ def _measurement_families(measurements: Measurements) -> Iterator[Metric]:
         },
     )
     for name, meaning, value in (
-        ("rebalances", "Times the group shared its partitions out anew.", measurements.rebalances),
+        ("rebalances", "Times the group assigned partitions anew.", measurements.rebalances),
         ("polls", "Times Kafka was asked for records.", measurements.polls),
         ("connections_opened", "Connections made to the service.", measurements.connections_opened),
         (
