@@ -68,7 +68,7 @@ class ServiceCollector(Collector):
         lag = service.lag()
         ready, _ = service.readiness()
         yield _build_info(service)
-        yield _gauge("ready", "1 when records can be delivered, else 0, as /healthz/ready says.", int(ready))
+        yield _gauge("ready", "1 when the service can do its work, else 0, as /healthz/ready says.", int(ready))
         yield from _count_families(status.counts)
         yield from _state_families(status)
         yield from _partition_families(status.partitions, lag)
