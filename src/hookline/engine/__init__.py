@@ -1,1 +1,4 @@
-"""The engine: which record may be sent now, and what may be committed. Pure: no I/O, no clock, no randomness of its own."""
+"""The engine: which record may be sent now, and what may be committed.
+
+Pure: no I/O, no clock, no randomness of its own.
+"""

@@ -110,7 +110,8 @@ class VerdictPolicy:
     ) -> None:
         words = {**DEFAULT_STATUSES, **(statuses or {})}
         self._statuses = {
-            status: words.get(str(status), words.get(f"{status // 100}xx", Verdict.RETRY)) for status in range(100, 1000)
+            status: words.get(str(status), words.get(f"{status // 100}xx", Verdict.RETRY))
+            for status in range(100, 1000)
         }
         self._failures = {kind: (failures or {}).get(kind, Verdict.RETRY) for kind in FailureKind}
 

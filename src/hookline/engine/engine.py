@@ -1,0 +1,396 @@
+"""The engine: told what happened, asked what to do next. It does no I/O and knows no clock but the `now` it is given.
+
+Theory of operation. A delivery is in one place at a time:
+
+    admit ─▶ waiting in its lane ─▶ ready ─next()─▶ in flight ─settle()─▶ settled
+                                      ▲                 │
+                                      ├── to be retried ◀┤  a failure, or the destination refuses everything
+                                      │   (by time)      │
+                                      └── deferred       └▶ to be dead-lettered ─▶ being written ─▶ settled
+                                          (map is full)
+
+Only the first of a lane is in any place but `waiting`, and it keeps the lane until it is settled: so order holds
+through retries and dead letters. Settling frees the lane, moves the ledger, and gives back what it held.
+
+Everything belongs to an `Assignment` with an epoch. `revoke` fences it: whatever comes back later is counted as stale and
+changes nothing. Queues drop what is fenced when they meet it.
+
+The control plane (verdicts other than delivered, breaker, allowance, retries) runs on failures and in `advance`, the
+tick. The data plane is `admit`, `next` and the first half of `settle`: a few dictionary and list operations a record.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Collection, Iterator, Sequence
+
+from hookline.engine import offset_map
+from hookline.engine.allowance import Allowance
+from hookline.engine.assignment import Assignment
+from hookline.engine.assignments import Assignments
+from hookline.engine.breaker import Breaker
+from hookline.engine.budget import Budget
+from hookline.engine.delivery import Delivery, Trouble
+from hookline.engine.options import EngineOptions
+from hookline.engine.records import OffsetCommit, Record, TopicPartition
+from hookline.engine.retries import RetryQueue
+from hookline.engine.status import Counts
+from hookline.engine.triage import Triage, result_word
+from hookline.engine.verdicts import Outcome, Reason, Verdict
+
+_DEAD_LETTER_RETRY_SECONDS = 2.0
+
+
+class Engine:
+    """Decides for all partitions of one process. `random` gives numbers from 0 to 1, for the jitter of retries."""
+
+    def __init__(self, options: EngineOptions, random: Callable[[], float], now: float) -> None:
+        self.options = options
+        self.counts = Counts()
+        self.breaker = Breaker(options.breaker)
+        self.triage = Triage(options.retry, self.breaker, Allowance(options.allowance, now), random)
+        self.budget = Budget(options.bounds)
+        self.assignments = Assignments(options, self.budget)
+        self.in_flight = 0
+        self.retrying = 0
+        self.writing = 0
+        self.settled_since_commit = 0
+        self._random = random
+        self._judge = options.verdicts.judge
+        self._ready: deque[Delivery] = deque()
+        self._retries = RetryQueue()
+        self._dead_letters: deque[Delivery] = deque()
+        self._places = options.in_flight
+        self._map_capacity_bytes = offset_map.capacity_bytes(options.map_limit_characters, options.map_wide)
+
+    # Assignments
+
+    def revoke(
+        self, partitions: Collection[TopicPartition]
+    ) -> tuple[dict[TopicPartition, OffsetCommit], list[Delivery]]:
+        """These go away now. Returns what to commit last, unless they were lost, and the attempts to cancel."""
+        commits: dict[TopicPartition, OffsetCommit] = {}
+        cancelled: list[Delivery] = []
+        for partition in partitions:
+            assignment = self.assignments.remove(partition)
+            if assignment is None:
+                continue
+            commit = self.assignments.due_commit(assignment)
+            if commit is not None:
+                commits[partition] = commit
+            cancelled.extend(delivery for delivery in assignment.ledger.deliveries() if delivery.in_flight)
+            self._fence(assignment)
+        self._retries.drop_fenced()
+        self._ready = deque(delivery for delivery in self._ready if not delivery.assignment.fenced)
+        self._dead_letters = deque(delivery for delivery in self._dead_letters if not delivery.assignment.fenced)
+        return commits, cancelled
+
+    def _fence(self, assignment: Assignment) -> None:
+        assignment.fenced = True
+        for delivery in assignment.ledger.deliveries():
+            if delivery.trouble is not None and delivery.trouble.next_attempt_at is not None:
+                self.retrying -= 1
+        self.in_flight -= assignment.in_flight
+        self.writing -= assignment.writing
+        self.budget.held_records -= assignment.held_records
+        self.budget.held_bytes -= assignment.held_bytes
+        self.counts.revoked_unsettled += assignment.held_records
+
+    # The data plane
+
+    def admit(
+        self,
+        partition: TopicPartition,
+        records: Sequence[Record],
+        position: int,
+        now: float,
+    ) -> None:
+        """Take over records that were read, in offset order; `position` is what the client reads next.
+
+        Records of a partition that is not assigned, or that were read before in this assignment, are ignored.
+        """
+        assignment = self.assignments.get(partition)
+        if assignment is None:
+            return
+        ledger, lanes, ready = assignment.ledger, assignment.lanes, self._ready
+        append, enter = ledger.append, lanes.enter
+        skip_tombstones, read_before = self.options.skip_tombstones, ledger.position
+        largest, taken_bytes, taken = 0, 0, 0
+        for record in records:
+            offset = record.offset
+            if offset < read_before:
+                continue
+            if ledger.restoring and ledger.is_settled_before(offset):
+                ledger.pass_over(offset)
+                self.counts.skipped_as_settled += 1
+                continue
+            if skip_tombstones and not record.value:
+                ledger.pass_over(offset)
+                self.counts.filtered += 1
+                continue
+            delivery = Delivery(record, assignment, now)
+            append(delivery)
+            if enter(delivery):
+                ready.append(delivery)
+            size = delivery.size_bytes
+            taken += 1
+            taken_bytes += size
+            if size > largest:
+                largest = size
+        assignment.held_records += taken
+        assignment.held_bytes += taken_bytes
+        self.budget.take(taken, taken_bytes, largest)
+        self.counts.admitted += taken
+        if position > ledger.position:
+            ledger.position = position
+            assignment.progress += 1
+
+    def next(self, now: float) -> Delivery | None:
+        """The next delivery to make an attempt for, which counts as in flight from here on; None when there is none."""
+        if self.in_flight >= self._places:
+            return None
+        ready = self._ready
+        while ready:
+            delivery = ready.popleft()
+            assignment = delivery.assignment
+            if assignment.fenced or assignment.draining:
+                continue
+            if self.options.retry.max_age and now - delivery.admitted_at > self.options.retry.max_age:
+                self._expire(delivery)
+                continue
+            if delivery.offset > assignment.ledger.highest_settled:
+                assignment.map_room -= 1
+                if assignment.map_room < 0 and not assignment.has_map_room(self._map_capacity_bytes):
+                    assignment.deferred.append(delivery)
+                    continue
+            delivery.attempt += 1
+            delivery.in_flight = True
+            delivery.sent_at = now
+            assignment.in_flight += 1
+            self.in_flight += 1
+            return delivery
+        return None
+
+    def settle(
+        self,
+        delivery: Delivery,
+        outcome: Outcome,
+        now: float,
+        retry_after_seconds: float | None = None,
+    ) -> None:
+        """An attempt ended. `retry_after_seconds` is what a Retry-After header asked for, if there was one."""
+        assignment = delivery.assignment
+        if assignment.fenced:
+            self.counts.stale_answers += 1
+            return
+        if not delivery.in_flight:
+            raise ValueError(f"{assignment.partition} offset {delivery.offset} is not in flight")
+        delivery.in_flight = False
+        assignment.in_flight -= 1
+        self.in_flight -= 1
+        verdict = self._judge(outcome)
+        if verdict is Verdict.DELIVERED:
+            self.counts.delivered += 1
+            self._finish(delivery, assignment)
+            if not self.breaker.healthy:
+                self._breaker_succeeded()
+            return
+        self._failed(delivery, outcome, verdict, now, retry_after_seconds)
+
+    def _finish(self, delivery: Delivery, assignment: Assignment) -> None:
+        """A delivery is settled for good."""
+        assignment.ledger.settle(delivery)
+        assignment.progress += 1
+        size, budget = delivery.size_bytes, self.budget
+        assignment.held_records -= 1
+        assignment.held_bytes -= size
+        budget.held_records -= 1
+        budget.held_bytes -= size
+        self.settled_since_commit += 1
+        following = assignment.lanes.leave(delivery)
+        if following is not None:
+            self._ready.append(following)
+
+    # The control plane: failures
+
+    def refuse(self, delivery: Delivery, reason: Reason, detail: str, now: float) -> None:
+        """No request can be made of a delivery that `next` gave: it is to be dead-lettered, and cost no attempt."""
+        if delivery.assignment.fenced:
+            return
+        delivery.in_flight = False
+        delivery.assignment.in_flight -= 1
+        self.in_flight -= 1
+        delivery.attempt -= 1
+        if delivery.offset > delivery.assignment.ledger.highest_settled:
+            delivery.assignment.map_room += 1
+        self._to_dead_letters(delivery, reason, now, detail)
+
+    def _failed(
+        self,
+        delivery: Delivery,
+        outcome: Outcome,
+        verdict: Verdict,
+        now: float,
+        retry_after_seconds: float | None,
+    ) -> None:
+        self.counts.attempts[result_word(outcome)] += 1
+        decision = self.triage.decide(delivery, outcome, verdict, now, retry_after_seconds, self.counts.delivered)
+        self._refresh_places()
+        if isinstance(decision, Reason):
+            self._to_dead_letters(delivery, decision, now)
+        else:
+            self._retry(delivery, decision)
+
+    def _retry(self, delivery: Delivery, due: float) -> None:
+        trouble = delivery.trouble
+        if trouble is not None:
+            trouble.next_attempt_at = due
+        self.retrying += 1
+        self._retries.put(due, delivery)
+
+    def _breaker_succeeded(self) -> None:
+        self.breaker.succeeded()
+        self.breaker.ramped(self.options.in_flight)
+        self._refresh_places()
+
+    def _refresh_places(self) -> None:
+        breaker = self.breaker
+        self._places = 0 if breaker.held_until is not None else min(self.options.in_flight, breaker.places)
+
+    def resume_destination(self, now: float) -> None:
+        """Somebody acted (a new secret, SIGHUP): try one record at once if the destination is stopped or down."""
+        self.breaker.resume(now)
+        self.advance(now)
+
+    # Dead letters
+
+    def next_dead_letter(self) -> Delivery | None:
+        """The next delivery to be written to the dead letters; its `trouble` says why. None when there is none."""
+        while self._dead_letters and self.writing < self.options.dead_letters_at_once:
+            delivery = self._dead_letters.popleft()
+            assignment = delivery.assignment
+            if assignment.fenced or assignment.draining:
+                continue
+            assignment.writing += 1
+            self.writing += 1
+            return delivery
+        return None
+
+    def dead_letter_written(self, delivery: Delivery) -> None:
+        """A dead letter was acknowledged by all in-sync replicas: only now is its record settled."""
+        assignment, trouble = delivery.assignment, delivery.trouble
+        if assignment.fenced or trouble is None or trouble.reason is None:
+            self.counts.stale_answers += 1
+            return
+        assignment.writing -= 1
+        self.writing -= 1
+        if trouble.reason is Reason.EXPIRED:
+            self.counts.expired += 1
+        else:
+            self.counts.dead_lettered[trouble.reason.value] += 1
+        self._finish(delivery, assignment)
+
+    def dead_letter_failed(self, delivery: Delivery, now: float) -> None:
+        """A dead letter was not acknowledged: it is written again later, and its record waits."""
+        assignment = delivery.assignment
+        if assignment.fenced:
+            self.counts.stale_answers += 1
+            return
+        assignment.writing -= 1
+        self.writing -= 1
+        self.counts.dead_letter_write_failures += 1
+        self._retry(delivery, now + _DEAD_LETTER_RETRY_SECONDS * (0.5 + self._random()))
+
+    def _to_dead_letters(self, delivery: Delivery, reason: Reason, now: float, detail: str | None = None) -> None:
+        trouble = delivery.trouble
+        if trouble is None:
+            trouble = delivery.trouble = Trouble(now)
+        trouble.reason = reason
+        if detail is not None:
+            trouble.detail = detail
+        self._dead_letters.append(delivery)
+
+    def _expire(self, delivery: Delivery) -> None:
+        age = f"not delivered within {self.options.retry.max_age:g} s of being read"
+        self._to_dead_letters(delivery, Reason.EXPIRED, delivery.admitted_at, age)
+
+    # Time
+
+    def advance(self, now: float) -> None:
+        """Time has passed: what was to be tried again becomes ready, probes go out, holds end. The tick."""
+        self.budget.forget_largest()
+        self.breaker.advance(now)
+        self._refresh_places()
+        due = self._retries.next_due()
+        while due is not None and due <= now:
+            self._come_back()
+            due = self._retries.next_due()
+        if self.breaker.probing and not self._ready and due is not None:
+            self._come_back()
+        for assignment in self.assignments:
+            if assignment.deferred and assignment.has_map_room(self._map_capacity_bytes):
+                self._ready.extendleft(reversed(assignment.deferred))
+                assignment.deferred.clear()
+        if self.options.retry.max_age and self.in_flight >= self._places:
+            self._expire_ready(now)
+
+    def _come_back(self) -> None:
+        delivery = self._retries.take()
+        if delivery is None:
+            return
+        self.retrying -= 1
+        trouble = delivery.trouble
+        if trouble is not None:
+            trouble.next_attempt_at = None
+            if trouble.reason is not None:
+                self._dead_letters.append(delivery)
+                return
+        self._ready.append(delivery)
+
+    def _expire_ready(self, now: float) -> None:
+        oldest_allowed = now - self.options.retry.max_age
+        kept: deque[Delivery] = deque()
+        for delivery in self._ready:
+            if delivery.admitted_at < oldest_allowed and not delivery.assignment.draining:
+                self._expire(delivery)
+            else:
+                kept.append(delivery)
+        self._ready = kept
+
+    def wake_at(self) -> float | None:
+        """The next time at which time alone changes something; None when nothing waits for time."""
+        times = [time for time in (self._retries.next_due(), self.breaker.wake_at()) if time is not None]
+        return min(times, default=None)
+
+    # Fetching
+
+    def room(self) -> int:
+        """How many records may be fetched now: 0 when enough is held, enough is ready, or the destination is down."""
+        options = self.options
+        if self.breaker.down or self.breaker.held_until is not None:
+            return 0
+        if len(self._ready) >= max(2 * options.in_flight, options.fetch_records):
+            return 0
+        return self.budget.room(options.fetch_records)
+
+    # Telling
+
+    @property
+    def ready(self) -> int:
+        """How many deliveries could be sent now."""
+        return len(self._ready)
+
+    @property
+    def places(self) -> int:
+        """How many attempts may be under way at once now."""
+        return self._places
+
+    @property
+    def dead_letters_due(self) -> int:
+        """How many dead letters wait to be written."""
+        return len(self._dead_letters)
+
+    def deliveries(self) -> Iterator[Delivery]:
+        """All unsettled deliveries, for checks and pages, never for the delivery path."""
+        for assignment in self.assignments:
+            yield from assignment.ledger.deliveries()

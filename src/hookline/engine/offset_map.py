@@ -1,0 +1,187 @@
+"""The offset map: what is settled above the committed offset, as text in the commit's metadata.
+
+Kafka keeps a string beside each committed offset and gives it back to the next owner. The map puts the settled
+ranges above the watermark there, so that a restart or a rebalance sends none of them again.
+
+Payload, in bytes: one version byte (1 runs as they are, 2 runs deflated), two bytes of the CRC-32 of the plain runs,
+then the runs: the committed offset, then in turn how many offsets are unsettled and how many are settled from there on,
+each an unsigned LEB128 varint. Only the first run may be of length 0; a zero after it is padding.
+
+Text, in one of two alphabets:
+- narrow: `~` and base64 without padding, 6 bits a character, which every broker takes;
+- wide: 15 bits a character, U+3400 to U+B3FF, for brokers that count characters. Apache Kafka does: it compares the
+  length of a Java string with offset.metadata.max.bytes (OffsetMetadataManager.isMetadataInvalid).
+
+Anything else, a wrong checksum, or a map made for another offset is foreign, and is ignored: to send a record twice is
+allowed, to skip one is not.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import zlib
+from collections.abc import Iterable, Sequence
+
+Range = tuple[int, int]
+"""Offsets from the first to before the second."""
+
+DEFAULT_LIMIT_CHARACTERS = 4096
+"""The default of the broker's offset.metadata.max.bytes."""
+
+_PLAIN, _DEFLATED = 1, 2
+_HEAD_BYTES = 3
+_NARROW_MARK = "~"
+_WIDE_FIRST = 0x3400
+_WIDE_BITS = 15
+_RUNS_BYTES_MAX = 1 << 20
+
+
+def varint_bytes(number: int) -> int:
+    """How many bytes a varint of this number takes."""
+    return max(1, (number.bit_length() + 6) // 7)
+
+
+def capacity_bytes(limit_characters: int, wide: bool) -> int:
+    """How many bytes of runs fit into so many characters, as they are."""
+    bits = limit_characters * _WIDE_BITS if wide else (limit_characters - 1) * 6
+    return max(0, bits // 8 - _HEAD_BYTES)
+
+
+def runs_bytes(committed: int, settled: Iterable[Range]) -> int:
+    """The exact size of the runs before deflating; see `encode`."""
+    total, cursor = varint_bytes(committed), committed
+    for start, end in settled:
+        total += varint_bytes(start - cursor) + varint_bytes(end - start)
+        cursor = end
+    return total
+
+
+def encode(committed: int, settled: Sequence[Range], limit_characters: int, wide: bool) -> str:
+    """The metadata for a commit of `committed`; empty when nothing above it is settled.
+
+    `settled` are disjoint ranges in order, none of which touches the next, none below `committed`. When they don't fit,
+    the highest are left out, which costs repeats after a restart and nothing else.
+    """
+    capacity = capacity_bytes(limit_characters, wide)
+    kept = list(settled)
+    while kept:
+        runs = _runs(committed, kept)
+        if len(runs) <= capacity:
+            packed = _payload(_PLAIN, runs, runs)
+        else:
+            deflated = zlib.compress(runs, 9, wbits=-15)
+            packed = _payload(_DEFLATED, runs, deflated) if len(deflated) <= capacity else b""
+        if packed:
+            return _wide_text(packed) if wide else _narrow_text(packed)
+        kept = kept[: len(kept) * 7 // 8]
+    return ""
+
+
+def decode(text: str, committed: int) -> list[Range]:
+    """The settled ranges that `encode` was given for this committed offset; empty when the text is not ours."""
+    payload = _bytes_of(text.rstrip("\0"))
+    if len(payload) <= _HEAD_BYTES:
+        return []
+    version, checksum, body = payload[0], payload[1:_HEAD_BYTES], payload[_HEAD_BYTES:]
+    if version == _DEFLATED:
+        body = _inflated(body)
+    elif version != _PLAIN:
+        return []
+    numbers, length = _numbers(body)
+    if not numbers or numbers[0] != committed or _checksum(body[:length]) != checksum:
+        return []
+    return _ranges(committed, numbers[1:])
+
+
+def _runs(committed: int, settled: Iterable[Range]) -> bytes:
+    runs, cursor = bytearray(), committed
+    _append_varint(runs, committed)
+    for start, end in settled:
+        _append_varint(runs, start - cursor)
+        _append_varint(runs, end - start)
+        cursor = end
+    return bytes(runs)
+
+
+def _ranges(committed: int, lengths: Sequence[int]) -> list[Range]:
+    if len(lengths) % 2:
+        return []
+    ranges, cursor = [], committed
+    for unsettled, settled in zip(lengths[::2], lengths[1::2], strict=True):
+        start = cursor + unsettled
+        cursor = start + settled
+        ranges.append((start, cursor))
+    return ranges
+
+
+def _append_varint(target: bytearray, number: int) -> None:
+    while number > 0x7F:
+        target.append(number & 0x7F | 0x80)
+        number >>= 7
+    target.append(number)
+
+
+def _numbers(body: bytes) -> tuple[list[int], int]:
+    """All varints up to the padding, and how many bytes they took; the first two may be 0, a later 0 is padding."""
+    numbers: list[int] = []
+    number = shift = taken = 0
+    for index, byte in enumerate(body):
+        number |= (byte & 0x7F) << shift
+        if byte & 0x80:
+            shift += 7
+            if shift > 63:
+                return [], 0
+            continue
+        if number == 0 and len(numbers) > 1:
+            break
+        numbers.append(number)
+        number = shift = 0
+        taken = index + 1
+    return numbers, taken
+
+
+def _payload(version: int, runs: bytes, body: bytes) -> bytes:
+    return bytes((version,)) + _checksum(runs) + body
+
+
+def _checksum(runs: bytes) -> bytes:
+    return (zlib.crc32(runs) & 0xFFFF).to_bytes(2, "big")
+
+
+def _inflated(body: bytes) -> bytes:
+    try:
+        return zlib.decompressobj(wbits=-15).decompress(body, _RUNS_BYTES_MAX)
+    except zlib.error:
+        return b""
+
+
+def _narrow_text(payload: bytes) -> str:
+    return _NARROW_MARK + base64.b64encode(payload).decode("ascii").rstrip("=")
+
+
+def _wide_text(payload: bytes) -> str:
+    bits = len(payload) * 8
+    padding = -bits % _WIDE_BITS
+    number = int.from_bytes(payload, "big") << padding
+    count = (bits + padding) // _WIDE_BITS
+    mask = (1 << _WIDE_BITS) - 1
+    shifts = range((count - 1) * _WIDE_BITS, -1, -_WIDE_BITS)
+    return "".join(chr(_WIDE_FIRST + (number >> shift & mask)) for shift in shifts)
+
+
+def _bytes_of(text: str) -> bytes:
+    if text.startswith(_NARROW_MARK):
+        body = text[1:]
+        try:
+            return base64.b64decode(body + "=" * (-len(body) % 4), validate=True)
+        except (binascii.Error, ValueError):
+            return b""
+    number = 0
+    for character in text:
+        value = ord(character) - _WIDE_FIRST
+        if not 0 <= value < 1 << _WIDE_BITS:
+            return b""
+        number = number << _WIDE_BITS | value
+    bits = len(text) * _WIDE_BITS
+    return (number >> bits % 8).to_bytes(bits // 8, "big")

@@ -1,0 +1,126 @@
+"""What the engine tells about itself, gathered when somebody asks."""
+
+from __future__ import annotations
+
+from hookline.engine.assignment import Assignment
+from hookline.engine.delivery import Delivery
+from hookline.engine.engine import Engine
+from hookline.engine.records import TopicPartition
+from hookline.engine.status import (
+    DestinationState,
+    EngineStatus,
+    OldestUnsettled,
+    PartitionStatus,
+)
+
+
+def engine_status(engine: Engine, now: float) -> EngineStatus:
+    """The engine as a whole at this moment. O(partitions) and, where the offset map is long, O(its runs)."""
+    breaker = engine.breaker
+    held = breaker.held_until is not None and breaker.state is DestinationState.CLOSED
+    return EngineStatus(
+        counts=engine.counts,
+        destination=DestinationState.HELD if held else breaker.state,
+        destination_detail=_destination_detail(engine, now),
+        in_flight=engine.in_flight,
+        concurrency_limit=engine.options.in_flight,
+        ready=engine.ready,
+        retrying=engine.retrying,
+        dead_letters_pending=engine.dead_letters_due + engine.writing,
+        held_records=engine.budget.held_records,
+        held_bytes=engine.budget.held_bytes,
+        partitions=tuple(partition_status(assignment, now) for assignment in engine.assignments),
+    )
+
+
+def partition_status(assignment: Assignment, now: float) -> PartitionStatus:
+    """One assigned partition at this moment."""
+    ledger = assignment.ledger
+    oldest = ledger.oldest
+    return PartitionStatus(
+        partition=assignment.partition,
+        epoch=assignment.epoch,
+        committed=assignment.committed,
+        watermark=ledger.watermark,
+        position=ledger.position,
+        held_records=assignment.held_records,
+        held_bytes=assignment.held_bytes,
+        in_flight=assignment.in_flight,
+        paused=assignment.paused,
+        map_bytes=ledger.map_bytes() if ledger.gaps or ledger.restoring else 0,
+        oldest=None if oldest is None else _oldest_status(oldest, now),
+    )
+
+
+def explain(engine: Engine, partition: TopicPartition, now: float) -> list[str]:
+    """Why a partition stands where it stands: sentences, the most important first; at least one."""
+    assignment = engine.assignments.get(partition)
+    if assignment is None:
+        return [f"{partition} is not assigned to this process."]
+    sentences = _explain_destination(engine, now)
+    oldest = assignment.ledger.oldest
+    if oldest is not None:
+        sentences.append(_explain_oldest(oldest, now))
+    if assignment.draining:
+        sentences.append("It is being taken away: nothing more of it is sent.")
+    if assignment.deferred:
+        waiting = len(assignment.deferred)
+        sentences.append(
+            f"Its offset map is nearly full: {waiting} records above the settled ones wait for the oldest."
+        )
+    if assignment.paused:
+        sentences.append(f"Nothing more of it is fetched: {assignment.paused}.")
+    if oldest is None:
+        sentences.append(f"All {assignment.ledger.position} offsets that were read are settled: it waits for records.")
+    return sentences
+
+
+def _destination_detail(engine: Engine, now: float) -> str:
+    return " ".join(_explain_destination(engine, now))
+
+
+def _explain_destination(engine: Engine, now: float) -> list[str]:
+    breaker = engine.breaker
+    sentences: list[str] = []
+    if breaker.down:
+        word = "stopped" if breaker.state is DestinationState.STOPPED else "down"
+        sentences.append(f"The destination counts as {word}: {breaker.detail}.")
+        if breaker.probe_at is not None:
+            sentences.append(f"One record is tried in {max(0.0, breaker.probe_at - now):.1f} s.")
+        elif breaker.places:
+            sentences.append("One record is being tried.")
+    elif breaker.state is DestinationState.RAMPING:
+        sentences.append(f"The destination came back: up to {engine.places} requests are under way at once for now.")
+    if breaker.held_until is not None:
+        sentences.append(f"The destination asked to wait, for another {max(0.0, breaker.held_until - now):.1f} s.")
+    return sentences
+
+
+def _explain_oldest(delivery: Delivery, now: float) -> str:
+    age = f"read {now - delivery.admitted_at:.1f} s ago"
+    trouble = delivery.trouble
+    where = f"Offset {delivery.offset}, {age}, is the first that is not settled"
+    if trouble is not None and trouble.reason is not None:
+        return f"{where}: it is to be dead-lettered ({trouble.reason.value}), and that write is not acknowledged yet."
+    if delivery.in_flight:
+        return f"{where}: attempt {delivery.attempt} is under way for {now - delivery.sent_at:.1f} s."
+    if trouble is not None and trouble.next_attempt_at is not None:
+        wait = max(0.0, trouble.next_attempt_at - now)
+        return (
+            f"{where}: it failed {trouble.attempts} times, lastly {trouble.detail}, and is tried again in {wait:.1f} s."
+        )
+    return f"{where}: it waits for its turn."
+
+
+def _oldest_status(delivery: Delivery, now: float) -> OldestUnsettled:
+    trouble = delivery.trouble
+    next_at = None if trouble is None else trouble.next_attempt_at
+    return OldestUnsettled(
+        offset=delivery.offset,
+        timestamp_ms=delivery.record.timestamp,
+        held_seconds=now - delivery.admitted_at,
+        attempt=delivery.attempt,
+        in_flight=delivery.in_flight,
+        last_result="" if trouble is None else trouble.detail,
+        next_attempt_in_seconds=None if next_at is None else max(0.0, next_at - now),
+    )
