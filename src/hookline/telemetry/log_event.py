@@ -31,6 +31,9 @@ class Sanitizer:
     def text(self, text: str) -> str:
         """Text with secrets masked and what does not print escaped."""
         cut = len(text) - LONGEST_CHARACTERS
+        if cut <= 0 and text.isascii() and text.isidentifier():
+            # One word, as most names are, can hold nothing of that kind but a secret of our own.
+            return self._own_secrets.redact(text)
         if cut > 0:
             text = text[:LONGEST_CHARACTERS]
         text = printable(mask_text(self._own_secrets.redact(text), personal=self._personal))

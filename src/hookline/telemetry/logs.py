@@ -26,6 +26,7 @@ from hookline.telemetry.own_secrets import OwnSecrets
 _NOISY_LIBRARIES = ("aiokafka", "aiohttp", "asyncio")
 _EXIT_FLUSH_SECONDS = 1.0
 
+_encode = json.JSONEncoder(ensure_ascii=False).encode
 _traceback = ExceptionDictTransformer(show_locals=False, max_frames=40)
 
 
@@ -89,7 +90,9 @@ class EventFormatter(logging.Formatter):
         message = record.msg
         name, fields = (message.name, message.fields) if isinstance(message, LogEvent) else (_text_of(record), {})
         line: dict[str, Any] = {
-            "timestamp": datetime.fromtimestamp(record.created, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
+            "timestamp": datetime.fromtimestamp(record.created, UTC)
+            .isoformat(timespec="microseconds")
+            .replace("+00:00", "Z"),
             "level": record.levelname.lower(),
             "event": self._sanitizer.text(name),
             "logger": self._sanitizer.text(record.name),
@@ -158,7 +161,7 @@ def _is_terminal(stream: TextIO | None) -> bool:
 
 
 def _json_line(line: Mapping[str, Any]) -> str:
-    return json.dumps(line, ensure_ascii=False)
+    return _encode(line)
 
 
 def _console_renderer(stream: TextIO | None) -> Callable[[dict[str, Any]], str]:

@@ -144,9 +144,10 @@ def mask_text(text: str, *, personal: bool = True) -> str:
     """
     if ":" in text or "=" in text:
         text = _mask_pairs(text, personal)
-        text = _USER_INFO.sub(f"://{MASK}@", text)
+        if "://" in text:
+            text = _USER_INFO.sub(f"://{MASK}@", text)
     text = _BEARER.sub(rf"\1 {MASK}", text)
-    return _JWT.sub(MASK, text) if personal else text
+    return _JWT.sub(MASK, text) if personal and "eyJ" in text else text
 
 
 def _mask_pairs(text: str, personal: bool) -> str:
