@@ -12,7 +12,7 @@ QUICK_TESTS := -m "not kafka and not browser"
 # Further arguments, as in: make demo ARGUMENTS="--seconds 20 --faults"
 ARGUMENTS =
 
-.PHONY: help setup demo test check lint format benchmark lock clean
+.PHONY: help setup demo test check lint format docs benchmark lock clean
 
 help: ## list the commands (what `make` alone does)
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -47,6 +47,9 @@ lint: setup ## format, lint and types alone; changes nothing
 format: setup ## put the code in order
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+docs: setup ## renew what the documentation has from the code: the settings and their schema
+	$(BIN)/python -m hookline.settings.reference docs
 
 benchmark: setup ## measure, against the others too (ARGUMENTS="--help" lists the scenarios)
 	$(BIN)/python -m benchmarks.run $(ARGUMENTS)
