@@ -63,6 +63,4 @@ def _unknown(path: tuple[str, ...], name: str) -> str:
     if not meant:
         elsewhere = [key for key, leaf in leaves().items() if leaf.path[-1] == name]
         meant = elsewhere[0] if len(elsewhere) == 1 else ""
-    return (
-        f"unknown key; did you mean '{meant}'?" if meant else "unknown key; 'hookline config init' lists all there are"
-    )
+    return f"unknown key; did you mean '{meant}'?" if meant else "unknown key; 'hookline config init' lists them all"

@@ -38,14 +38,14 @@ def check_settings(settings: Settings) -> None:
 
 def _group_conflicts(settings: Settings) -> Iterator[Conflict]:
     kafka = settings.kafka
-    if kafka.client == "aiokafka":
-        for key, value, instead in (
-            ("kafka.group_protocol", "consumer", "classic"),
-            ("kafka.assignor", "cooperative-sticky", "sticky"),
-        ):
-            if getattr(kafka, key.removeprefix("kafka.")) == value:
-                message = f"'{value}' needs kafka.client: librdkafka; set that, or {key}: {instead}"
-                yield Conflict((key, "kafka.client"), message)
+    for key, value, client, instead in (
+        ("kafka.group_protocol", "consumer", "librdkafka", "classic"),
+        ("kafka.assignor", "cooperative-sticky", "librdkafka", "sticky"),
+        ("kafka.assignor", "sticky", "aiokafka", "cooperative-sticky"),
+    ):
+        if getattr(kafka, key.removeprefix("kafka.")) == value and kafka.client != client:
+            message = f"'{value}' needs kafka.client: {client}; set that, or {key}: {instead}"
+            yield Conflict((key, "kafka.client"), message)
     if kafka.group_protocol == "consumer":
         for key in ("kafka.assignor", "kafka.session_timeout"):
             if was_set(settings, key):

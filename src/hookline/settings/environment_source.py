@@ -43,17 +43,10 @@ def read_environment_layer(environment: Mapping[str, str]) -> LayerValues:
 
 
 def _unknown(name: str, known: list[str]) -> str:
+    for leaf in leaves().values():
+        if leaf.container == "mapping" and name.upper().startswith(f"{leaf.environment_name}__"):
+            return f"unknown environment variable; set all of it as JSON with {leaf.environment_name}"
     meant = did_you_mean(name[len(ENVIRONMENT_PREFIX) :], [each.removeprefix(ENVIRONMENT_PREFIX) for each in known])
-    hint = (
-        f"did you mean {ENVIRONMENT_PREFIX}{meant}?"
-        if meant
-        else "kafka.group_id, for example, is HOOKLINE_KAFKA__GROUP_ID"
-    )
-    for container in (leaf for leaf in leaves().values() if leaf.container == "mapping"):
-        if name.upper().startswith(f"{container.environment_name}__"):
-            example = "kafka.group_id, for example, is HOOKLINE_KAFKA__GROUP_ID"
-    hint = f"did you mean {ENVIRONMENT_PREFIX}{meant}?" if meant else example
-    for container in (leaf for leaf in leaves().values() if leaf.container == "mapping"):
-        if name.upper().startswith(f"{container.environment_name}__"):
-            hint = f"set all of it as JSON with {container.environment_name}"
-    return f"unknown environment variable; {hint}"
+    if meant:
+        return f"unknown environment variable; did you mean {ENVIRONMENT_PREFIX}{meant}?"
+    return "unknown environment variable; kafka.group_id, for example, is HOOKLINE_KAFKA__GROUP_ID"

@@ -61,7 +61,8 @@ class Kafka(Section):
     group_protocol: Literal["classic", "consumer"] = "classic"
     """The group protocol; `consumer` is the new one (KIP-848) and needs `client: librdkafka`."""
     assignor: Literal["range", "sticky", "cooperative-sticky"] = "range"
-    """How a classic group shares the partitions out; `cooperative-sticky` needs `client: librdkafka`."""
+    """How a classic group shares the partitions out: aiokafka has `range` and `sticky`, librdkafka has `range` and
+    `cooperative-sticky`."""
     group_instance_id: str | None = None
     """A name for static membership, unique in the group: a quick restart then moves no partitions."""
     start: Literal["earliest", "latest"] | Moment = "earliest"

@@ -14,12 +14,15 @@ VerdictWord = Literal["delivered", "retry", "reject", "stop_credentials", "stop_
 
 
 class Verdicts(Section):
-    """What answers and failures mean, over the built-in table."""
+    """What answers and failures mean, over the built-in tables: `delivered`, `retry` later, `reject` this record to the
+    dead letters, or stop sending because the credentials are wrong (`stop_credentials`) or the service is gone for good
+    (`stop_gone`)."""
 
     statuses: dict[StatusWord, VerdictWord] = {}
-    """By status, such as 404 or 4xx; the exact one goes first."""
+    """By status, such as 404 or 4xx; the exact one goes first. Built in: 2xx delivered; 3xx, 4xx and 501 reject; 5xx,
+    408, 425 and 429 retry; 401 and 403 stop_credentials; 410 stop_gone."""
     failures: dict[FailureWord, VerdictWord] = {}
-    """By kind of failure, such as timeout or tls_wrong_name; all are tried again by default."""
+    """By kind of failure, such as timeout or tls_wrong_name. Built in: retry for all of them."""
 
 
 class Retry(Section):

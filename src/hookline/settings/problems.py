@@ -72,7 +72,7 @@ def _cut(text: str) -> str:
 def did_you_mean(name: str, candidates: Iterable[str]) -> str:
     """The candidate that was probably meant, empty when none is near."""
     plain = {_plain(candidate): candidate for candidate in candidates}
-    near = difflib.get_close_matches(_plain(name[:_SHOWN_CHARACTERS]), list(plain), n=1, cutoff=0.7)
+    near = difflib.get_close_matches(_plain(name[:_SHOWN_CHARACTERS]), list(plain), n=1, cutoff=0.65)
     return plain[near[0]] if near else ""
 
 

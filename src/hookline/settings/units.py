@@ -63,7 +63,7 @@ def written_duration(amount: float) -> str:
         count = amount / _SECONDS[unit]
         if amount and round(count, 9).is_integer():
             return f"{round(count)}{unit}"
-    return f"{amount:g}s"
+    return f"{amount:.9f}".rstrip("0").rstrip(".") + "s"
 
 
 def written_size(amount: int) -> str:

@@ -38,7 +38,7 @@ for _tag, _pattern, _first_characters in _PATTERNS:
 def parse_yaml(text: str) -> ParsedFile:
     """The values of a YAML document, and their lines; raises ParseFailed."""
     try:
-        _check_depth(text)
+        _check_size(text)
         loader = _CoreSchemaLoader(text)
         try:
             root = loader.get_single_node()
@@ -61,23 +61,25 @@ def parse_yaml(text: str) -> ParsedFile:
     return parsed
 
 
-def _check_depth(text: str) -> None:
+def _check_size(text: str) -> None:
     # Composing nodes is recursive in PyYAML, so the depth has to be known before.
-    depth, line = 0, 1
+    depth, count, line = 0, 0, 1
     for event in yaml.parse(text, Loader=_CoreSchemaLoader):
-        if isinstance(event, yaml.CollectionStartEvent):
-            depth += 1
-        elif isinstance(event, yaml.CollectionEndEvent):
-            depth -= 1
         if event.start_mark is not None:
             line = event.start_mark.line + 1
-        if depth > MAX_DEPTH:
-            raise ParseFailed(f"is nested more than {MAX_DEPTH} levels deep", line)
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        count += isinstance(event, yaml.NodeEvent)
+        if depth > MAX_DEPTH or count > MAX_VALUES:
+            raise _too_large(line)
+
+
+def _too_large(line: int) -> ParseFailed:
+    return ParseFailed(f"has more than {MAX_VALUES} values, or more than {MAX_DEPTH} levels of them", line)
 
 
 def _without_content(error: yaml.MarkedYAMLError) -> str:
     # "found undefined alias 'hunter2'" is what a password that begins with * and is not quoted leads to.
-    problem = re.sub(r"'(?:[^'\\][^']+|\\[^']{2,})'", "…", error.problem or "")
+    problem = re.sub(r"'(?!<[a-z ]+>')(?:[^'\\][^']+|\\[^']{2,})'", "…", error.problem or "")
     return f"{problem}; text that begins with a special character, or has ': ' or ' #' in it, needs quotes"
 
 
@@ -92,7 +94,7 @@ class _Construction:
         line = node.start_mark.line + 1
         self._count += 1
         if depth > MAX_DEPTH or self._count > MAX_VALUES:
-            raise ParseFailed(f"has more than {MAX_VALUES} values, or more than {MAX_DEPTH} levels of them", line)
+            raise _too_large(line)
         self._parsed.lines.setdefault(path, line)
         if isinstance(node, yaml.MappingNode) and node.tag == "tag:yaml.org,2002:map":
             return self._mapping(node, path, depth)
