@@ -11,12 +11,14 @@ from hookline.settings.tree import Settings
 
 def check_adapters(settings: Settings) -> None:
     """Raise `SettingsError` for what an adapter does not take; connects to nothing."""
-    asyncio.run(_check_sender(settings))
+    asyncio.run(_check(settings))
 
 
-async def _check_sender(settings: Settings) -> None:
+async def _check(settings: Settings) -> None:
     from hookline.http.adapters import make_sender
+    from hookline.kafka.option_checks import check_options
 
+    await check_options(settings.kafka, settings.dead_letter)
     sender = make_sender(settings)
     try:
         await sender.start(_ignored)

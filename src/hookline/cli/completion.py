@@ -20,7 +20,7 @@ _VARIABLE = "_HOOKLINE_COMPLETE"
 )
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 def completion(shell: str) -> None:
-    """Print a script that completes commands and flags in a shell."""
+    """Print a script that completes commands in a shell."""
     from hookline.cli.root import root
 
     sort = get_completion_class(shell)

@@ -6,12 +6,11 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
 
 from hookline.version import __version__
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+def main(arguments: list[str] | None = None) -> int:
     """Run a command, `sys.argv` by default; the exit code. Nothing is raised but SystemExit."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     if given == ["--version"]:

@@ -11,7 +11,7 @@ from hookline.version import __version__
 
 COMMANDS = {
     "run": ("hookline.cli.run", "Deliver records until stopped."),
-    "demo": ("hookline.cli.demo", "Watch records flow into a sample service."),
+    "demo": ("hookline.cli.demo", "Show records flowing into a service, and take account of every one."),
     "config": ("hookline.cli.config", "Write, check and show settings."),
     "completion": ("hookline.cli.completion", "Print a script that completes commands in a shell."),
 }

@@ -14,14 +14,20 @@ from hookline.settings.loading import LoadedSettings, load_settings
 from hookline.settings.written import plain_value, written_value
 
 
+class SettingOption(click.Option):
+    """The flag of a setting. There are too many for one list of options, so the help has them by section."""
+
+    def get_help_record(self, ctx: click.Context) -> None:
+        return None
+
+
 def _option(leaf: Leaf) -> click.Option:
     spellings = dict.fromkeys((leaf.flag, leaf.flag.replace("_", "-")))
     # A flag for a boolean means true when it stands alone.
     alone: dict[str, Any] = {"is_flag": False, "flag_value": "true"} if leaf.is_boolean else {}
-    return click.Option(
+    return SettingOption(
         [*spellings, "__".join(leaf.path)],
         multiple=True,
-        hidden=True,
         expose_value=False,
         metavar="VALUE",
         help=leaf.description,
