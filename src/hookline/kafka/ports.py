@@ -49,7 +49,11 @@ class Source(Protocol):
         """
 
     async def commit(self, commits: Mapping[TopicPartition, OffsetCommit]) -> None:
-        """Commit and wait for the broker; raises `CommitDeferred`, `CommitRejected`, `KafkaUnavailable`, `KafkaRefused`."""
+        """Commit and wait for the broker.
+
+        Raises `CommitDeferred`, `CommitRejected`, `KafkaUnavailable`, `KafkaRefused`. A partition that is not assigned
+        now is never committed.
+        """
 
     def pause(self, partitions: Collection[TopicPartition]) -> None:
         """Fetch no more of these until they are resumed or assigned anew; those not assigned are ignored."""
@@ -85,6 +89,9 @@ class Sink(Protocol):
 
     async def start(self) -> None:
         """Connect; raises `KafkaUnavailable`, `KafkaRefused`, `SettingsError`."""
+
+    async def partition_count(self, topic: str) -> int | None:
+        """How many partitions a topic has, None when it is not there; raises `KafkaUnavailable`, `KafkaRefused`."""
 
     async def ensure_topic(self, topic: str, partitions: int) -> None:
         """Create the topic if it is missing; raises `KafkaRefused` naming the permission that lacks."""

@@ -1,0 +1,115 @@
+"""All that we need of aiokafka and that it does not offer publicly, so that a new release is soon checked.
+
+Written for aiokafka 0.14. `tests/kafka/test_aiokafka_internals.py` fails when one of these is no longer there.
+"""
+
+# ruff: noqa: SLF001
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Collection, Mapping
+from contextlib import suppress
+from typing import Any, Protocol
+
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka.client import ConnectionGroup
+from aiokafka.errors import ProducerClosed
+from aiokafka.structs import TopicPartition as ClientPartition
+
+from hookline.engine.records import OffsetCommit
+
+_NO_GENERATION = -1
+
+
+class PartitionState(Protocol):
+    """What the client knows about a partition that is assigned; a new object for each assignment."""
+
+    has_valid_position: bool
+    position: int
+    highwater: int | None
+    lso: int | None
+
+
+def partition_state(consumer: AIOKafkaConsumer, partition: ClientPartition) -> PartitionState:
+    """The state of a partition that is assigned now. `position()` of the client is a coroutine, and too slow."""
+    state: PartitionState = consumer._subscription.subscription.assignment.state_value(partition)
+    return state
+
+
+async def committed(
+    consumer: AIOKafkaConsumer, partitions: Collection[ClientPartition]
+) -> dict[ClientPartition, OffsetCommit]:
+    """What the group has committed, where it has; `committed()` of the client leaves out the metadata.
+
+    Waits for the coordinator for as long as it takes. Raises aiokafka's errors.
+    """
+    found: Mapping[ClientPartition, Any] = await consumer._coordinator.fetch_committed_offsets(list(partitions))
+    # librdkafka ends the metadata that it commits with a NUL.
+    return {p: OffsetCommit(known.offset, (known.metadata or "").rstrip("\0")) for p, known in found.items()}
+
+
+def is_member(consumer: AIOKafkaConsumer) -> bool:
+    """Whether the group still counts us in, as far as we were told: after an eviction the generation is reset.
+
+    In a revocation callback this is the only difference between partitions revoked and partitions lost.
+    """
+    return bool(consumer._coordinator.generation != _NO_GENERATION)
+
+
+def note_poll(consumer: AIOKafkaConsumer) -> None:
+    """Count as polling now, for `max_poll_interval_ms`, and raise what the client has to say about the group.
+
+    For a rebalance and for a member without partitions, when records cannot be asked for: the client does not rejoin a
+    group while it counts as idle, and holds everything up until its error was looked at.
+    """
+    with consumer._subscription.fetch_context():
+        consumer._coordinator.check_errors()
+
+
+def coordination_ended(consumer: AIOKafkaConsumer) -> bool:
+    """Whether the task that keeps us in the group is over, which no call brings back."""
+    return bool(consumer._coordinator._coordination_task.done())
+
+
+def rejoin(consumer: AIOKafkaConsumer) -> None:
+    """Have the client join the group anew, with the usual callbacks."""
+    consumer._coordinator.request_rejoin()
+
+
+async def abandon_consumer(consumer: AIOKafkaConsumer, timeout_seconds: float) -> None:
+    """End a consumer whose `stop()` hangs, as it does until a rebalance is over, and leave the group if that can be.
+
+    https://github.com/aio-libs/aiokafka/issues/773
+    """
+    coordinator, conns = consumer._coordinator, consumer._client._conns
+    tasks = [coordinator._coordination_task, coordinator._heartbeat_task, coordinator._commit_refresh_task]
+    await _cancelled([task for task in tasks if task is not None], timeout_seconds)
+    # The broker answers one request of a connection after the other, and the one to join may take minutes.
+    joining = conns.pop((coordinator.coordinator_id, ConnectionGroup.COORDINATION), None)
+    if joining is not None:
+        joining.close()
+    await _within(timeout_seconds, coordinator._maybe_leave_group())
+    await _within(timeout_seconds, consumer._fetcher.close())
+    await _within(timeout_seconds, consumer._client.close())
+
+
+async def abandon_producer(producer: AIOKafkaProducer, timeout_seconds: float) -> None:
+    """End a producer and drop what it has not written; `stop()` waits for that for ever when it is idempotent."""
+    producer._closed = True
+    producer._message_accumulator.fail_all(ProducerClosed())
+    if producer._sender.sender_task is not None:
+        await _cancelled([producer._sender.sender_task], timeout_seconds)
+    await _within(timeout_seconds, producer.client.close())
+
+
+async def _cancelled(tasks: Collection[asyncio.Task[Any]], timeout_seconds: float) -> None:
+    for task in tasks:
+        task.cancel()
+    if tasks:
+        await asyncio.wait(tasks, timeout=timeout_seconds)
+
+
+async def _within(timeout_seconds: float, ending: Any) -> None:
+    with suppress(Exception):
+        await asyncio.wait_for(ending, timeout_seconds)

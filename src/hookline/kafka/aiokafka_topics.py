@@ -1,0 +1,95 @@
+"""Looking up and creating the topics that dead letters go to."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any
+
+from aiokafka import errors as client
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+
+from hookline.errors import KafkaError, KafkaRefused, KafkaUnavailable, SettingsError, TopicMissing
+from hookline.kafka.aiokafka_errors import describe, translated
+from hookline.kafka.aiokafka_startup import describe_topic
+from hookline.settings.kafka import Kafka
+from hookline.settings.policy import DeadLetter
+
+_NOT_ALLOWED = (
+    client.TopicAuthorizationFailedError,
+    client.ClusterAuthorizationFailedError,
+    client.PolicyViolationError,
+    client.InvalidConfigurationError,
+)
+_POLL_SECONDS = 0.1
+
+
+async def ensure_topic(
+    kafka: Kafka, options: Mapping[str, Any], topic: str, partitions: int, dead_letter: DeadLetter
+) -> None:
+    """Create `topic` if it is missing, and wait until it can be written to.
+
+    Raises `KafkaRefused` naming the permission that lacks, `TopicMissing` when it may not be created by the settings,
+    `SettingsError` for a replication factor that the cluster has not enough brokers for, and `KafkaUnavailable`.
+    """
+    error = (await describe_topic(kafka, options, topic)).error
+    if error is None:
+        return
+    if isinstance(error, client.TopicAuthorizationFailedError):
+        raise KafkaRefused(
+            f"dead_letter.topic: this user may not look up {topic}; grant it DESCRIBE and WRITE on that topic, and"
+            " CREATE if it is not there yet"
+        ) from error
+    if not isinstance(error, client.UnknownTopicOrPartitionError):
+        raise translated(error, f"looking up topic {topic}") from error
+    if not dead_letter.create:
+        raise TopicMissing(
+            f"dead_letter.topic: {topic} is not there and dead_letter.create is off; create it with {partitions}"
+            " partitions, or set dead_letter.create to true"
+        )
+    failure = await _created(options, topic, partitions, dead_letter.replication_factor)
+    if failure is not None:
+        raise failure
+    await _wait_until_known(kafka, options, topic)
+
+
+async def _created(
+    options: Mapping[str, Any], topic: str, partitions: int, replication_factor: int
+) -> KafkaError | SettingsError | None:
+    """Create the topic; why that failed, None when it is there now."""
+    admin = AIOKafkaAdminClient(**options)
+    try:
+        await admin.start()
+        answer = await admin.create_topics([NewTopic(topic, partitions, replication_factor)])
+    except (client.KafkaError, OSError) as error:
+        return _caused(translated(error, f"creating topic {topic}"), error)
+    finally:
+        await admin.close()
+    ((_, code, message),) = answer.topic_errors
+    kind = client.for_code(code)
+    if kind is client.NoError or kind is client.TopicAlreadyExistsError:
+        return None
+    refusal = kind(message)
+    if isinstance(refusal, _NOT_ALLOWED):
+        return KafkaRefused(
+            f"dead_letter.topic: the cluster does not let us create {topic}: {describe(refusal)}; grant this user"
+            f" CREATE on that topic, or create it by hand with {partitions} partitions"
+        )
+    if isinstance(refusal, client.InvalidReplicationFactorError):
+        return SettingsError(f"dead_letter.replication_factor: {replication_factor}: {message}")
+    return _caused(translated(refusal, f"creating topic {topic}"), refusal)
+
+
+async def _wait_until_known(kafka: Kafka, options: Mapping[str, Any], topic: str) -> None:
+    """The broker that created it tells the others, which takes a moment."""
+    try:
+        async with asyncio.timeout(kafka.request_timeout):
+            while (await describe_topic(kafka, options, topic)).error is not None:  # noqa: ASYNC110 - nobody tells
+                await asyncio.sleep(_POLL_SECONDS)
+    except TimeoutError as error:
+        raise KafkaUnavailable(f"topic {topic} was created, and brokers do not know it yet") from error
+
+
+def _caused(failure: KafkaError, cause: BaseException) -> KafkaError:
+    failure.__cause__ = cause
+    return failure
