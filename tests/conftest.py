@@ -9,6 +9,8 @@ import hypothesis
 import pytest
 import uvloop
 
+pytest_plugins = ["tests.support.kafka_fixtures"]
+
 # No deadline for one example: two busy cores make any such limit a coin toss. The blob repeats a failure elsewhere.
 hypothesis.settings.register_profile("steady", deadline=None, print_blob=True)
 hypothesis.settings.load_profile("steady")
