@@ -15,7 +15,8 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 SOURCE = ROOT / "src"
-LONGEST_FILE_LINES = 400
+# A suite is a list of cases, of which one is read at a time.
+LONGEST_FILE_LINES = {"src": 400, "benchmarks": 400, "tools": 400, "tests": 500}
 
 # What stands alone: everything but the engine and the settings may import the version.
 GROUND = frozenset({"errors", "version"})
@@ -194,15 +195,15 @@ def test_adapters_and_telemetry_use_only_the_types_of_the_engine():
     assert not found, _report(found)
 
 
-@pytest.mark.parametrize("folder", ["src", "tests", "benchmarks", "tools"])
-def test_files_can_be_read_in_one_sitting(folder: str):
+@pytest.mark.parametrize(("folder", "lines_max"), LONGEST_FILE_LINES.items())
+def test_files_can_be_read_in_one_sitting(folder: str, lines_max: int):
     long = []
     for path in sorted((ROOT / folder).rglob("*.py")):
         where = path.relative_to(ROOT)
         if not any(part.startswith(".") for part in where.parts):
             lines = len(path.read_text(encoding="utf-8").splitlines())
-            if lines > LONGEST_FILE_LINES:
-                long.append(f"{where} has {lines} lines; {LONGEST_FILE_LINES} are the most")
+            if lines > lines_max:
+                long.append(f"{where} has {lines} lines; {lines_max} are the most")
     assert not long, _report(long)
 
 
