@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import ast
+import importlib
+import itertools
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +14,16 @@ import pytest
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
+from hookline.cli.execution import INTERRUPTED
 from hookline.cli.root import root as hookline_command
+from hookline.engine.assignment import Assignment
+from hookline.engine.delivery import Delivery, Trouble
+from hookline.engine.lanes import NoLanes
+from hookline.engine.ledger import Ledger
+from hookline.engine.records import SourceRecord, TopicPartition
+from hookline.engine.verdicts import Reason
+from hookline.errors import HooklineError
+from hookline.service.dead_letter import dead_letter_of
 from hookline.settings.loading import load_settings
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -101,6 +113,45 @@ def test_examples_of_settings_are_accepted(document: Path, tmp_path: Path):
             file = tmp_path / f"{number}.yaml"
             file.write_text(token.content, encoding="utf-8")
             load_settings(file, read_secrets=False)
+
+
+@each_document
+def test_python_examples_import_what_there_is(document: Path):
+    for token in tokens_of(document):
+        if token.type == "fence" and token.info == "python":
+            for node in ast.parse(token.content).body:
+                if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("hookline"):
+                    module = importlib.import_module(node.module)
+                    assert all(hasattr(module, name.name) for name in node.names), ast.unparse(node)
+
+
+def rows_of(document: Path, first_cell: str) -> list[list[str]]:
+    """The cells below the head of the table that begins with a word, as they are written."""
+    lines = document.read_text(encoding="utf-8").splitlines()
+    start = next(at for at, line in enumerate(lines) if line.startswith(f"| {first_cell} |"))
+    rows = itertools.takewhile(lambda line: line.startswith("|"), lines[start + 2 :])
+    return [[cell.strip() for cell in row.strip("|").split("|")] for row in rows]
+
+
+def test_the_headers_of_dead_letters_and_their_reasons_are_listed():
+    record = SourceRecord("sessions", 0, 7, 0, b"key", b"value")
+    partition = TopicPartition("sessions", 0)
+    delivery = Delivery(record, Assignment(partition, 1, Ledger(0), NoLanes()), 0.0)
+    delivery.trouble = trouble = Trouble(0.0)
+    trouble.reason, trouble.status = Reason.REJECTED, 422
+
+    rows = rows_of(ROOT / "docs" / "getting-started.md", "header")
+
+    listed = {name for header, _ in rows for name in re.findall(r"`([^`]+)`", header)}
+    assert listed == {name for name, _ in dead_letter_of(delivery, "group", 100, 0.0).headers}
+    (reasons,) = (value for header, value in rows if "`hookline-reason`" in header)
+    assert set(re.findall(r"`([^`]+)`", reasons)) == set(Reason)
+
+
+def test_exit_codes_are_listed():
+    listed = {int(code) for code, _ in rows_of(ROOT / "docs" / "getting-started.md", "exit code")}
+    kinds: list[type[HooklineError]] = [HooklineError, *HooklineError.__subclasses__()]
+    assert listed == {0, click.UsageError.exit_code, INTERRUPTED} | {kind.exit_code for kind in kinds}
 
 
 def test_every_make_command_is_explained_by_help():
