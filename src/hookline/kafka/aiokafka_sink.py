@@ -15,7 +15,7 @@ from hookline.kafka import aiokafka_internals as internals
 from hookline.kafka.aiokafka_errors import describe, translated
 from hookline.kafka.aiokafka_options import connection_options, constructed, producer_options
 from hookline.kafka.aiokafka_startup import check_reachable, wait_for_cluster
-from hookline.kafka.aiokafka_topics import ensure_topic
+from hookline.kafka.aiokafka_topics import ensure_topic, partition_count
 from hookline.kafka.ports import DeadLetterRecord
 from hookline.kafka.trouble_log import TroubleLog, quieten_client
 from hookline.settings.kafka import Kafka
@@ -53,6 +53,10 @@ class AiokafkaSink:
         if self._stopping.is_set():
             self._started = False
             await self._drop(self._producer)
+
+    async def partition_count(self, topic: str) -> int | None:
+        """How many partitions a topic has; see `Sink.partition_count`."""
+        return await partition_count(self._kafka, connection_options(self._kafka), topic)
 
     async def ensure_topic(self, topic: str, partitions: int) -> None:
         """Create the topic if it is missing; see `Sink.ensure_topic`."""

@@ -59,6 +59,11 @@ class AiokafkaSource:
         self._ends_asked_at = 0.0
         self._rejoined_after = -1
 
+    @property
+    def consumer(self) -> AIOKafkaConsumer | None:
+        """The client's consumer once started, for programs that used it before there was this source."""
+        return self._consumer
+
     async def start(self, listener: AssignmentListener) -> None:
         """Join the group; see `Source.start`."""
         quieten_client()

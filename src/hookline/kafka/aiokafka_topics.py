@@ -53,14 +53,27 @@ async def ensure_topic(
     await _wait_until_known(kafka, options, topic)
 
 
+async def partition_count(kafka: Kafka, options: Mapping[str, Any], topic: str) -> int | None:
+    """How many partitions a topic has, None when it is not there; raises `KafkaUnavailable`, `KafkaRefused`."""
+    answer = await describe_topic(kafka, options, topic)
+    if answer.error is None:
+        return answer.partitions
+    if isinstance(answer.error, client.UnknownTopicOrPartitionError):
+        return None
+    raise translated(answer.error, f"looking up topic {topic}") from answer.error
+
+
 async def _created(
     options: Mapping[str, Any], topic: str, partitions: int, replication_factor: int
 ) -> KafkaError | SettingsError | None:
     """Create the topic; why that failed, None when it is there now."""
     admin = AIOKafkaAdminClient(**options)
+    # Its constructor (0.14.0) takes -1, the broker's default, for a missing argument, though the request knows it.
+    new = NewTopic(topic, partitions, 1)
+    new.replication_factor = replication_factor
     try:
         await admin.start()
-        answer = await admin.create_topics([NewTopic(topic, partitions, replication_factor)])
+        answer = await admin.create_topics([new])
     except (client.KafkaError, OSError) as error:
         return _caused(translated(error, f"creating topic {topic}"), error)
     finally:

@@ -1,0 +1,1 @@
+"""The asyncio shell: one engine between the ports, from start to drain."""

@@ -1,0 +1,125 @@
+"""What happens when the group gives partitions or takes them away, and committing while they are ours."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Collection, Mapping
+
+from hookline.engine.engine import Engine
+from hookline.engine.records import OffsetCommit, TopicPartition
+from hookline.errors import CommitDeferred, CommitRejected, KafkaUnavailable
+from hookline.http.ports import Sender
+from hookline.kafka.ports import Source
+from hookline.service.record_path import RecordPath
+from hookline.settings.tree import Settings
+from hookline.telemetry.events import Event
+from hookline.telemetry.logs import get_logger
+from hookline.telemetry.measurements import Measurements
+
+_DRAIN_LOOK_SECONDS = 0.02
+_log = get_logger("hookline.service")
+
+
+class Ownership:
+    """The listener of the source, and the loop that commits."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        engine: Engine,
+        source: Source,
+        sender: Sender,
+        path: RecordPath,
+        measurements: Measurements,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._settings = settings
+        self._engine = engine
+        self._source = source
+        self._sender = sender
+        self._path = path
+        self._measurements = measurements
+        self._clock = clock
+        # Shorter than the session: whoever drains longer is thrown out and commits nothing.
+        self._drain_seconds = min(settings.deliver.drain_timeout, settings.kafka.session_timeout * 0.6)
+
+    async def on_assigned(self, committed: Mapping[TopicPartition, OffsetCommit]) -> None:
+        """See `AssignmentListener`."""
+        for partition, commit in committed.items():
+            self._engine.assignments.assign(TopicPartition(*partition), commit.offset, commit.metadata)
+        self._measurements.rebalances += 1
+        self._measurements.partitions_assigned += len(committed)
+        assigned = len(self._engine.assignments)
+        _log.info(Event.PARTITIONS_ASSIGNED, partitions=_names(committed), assigned=assigned)
+        self._path.pump(self._clock())
+
+    async def on_revoked(self, partitions: Collection[TopicPartition]) -> Mapping[TopicPartition, OffsetCommit]:
+        """See `AssignmentListener`: send no more of these, await what is under way, fence, say what to commit."""
+        started = self._clock()
+        engine = self._engine
+        engine.assignments.drain(partitions)
+        deadline = started + self._drain_seconds
+        # A look now and then: an event would have to be set on the delivery path.
+        while (under_way := engine.assignments.under_way(partitions)) and self._clock() < deadline:  # noqa: ASYNC110
+            await asyncio.sleep(_DRAIN_LOOK_SECONDS)
+        if under_way:
+            _log.warning(Event.DRAIN_TIMED_OUT, in_flight=under_way)
+        commits, unsettled = self._fence(partitions)
+        self._measurements.partitions_revoked += len(partitions)
+        seconds = round(self._clock() - started, 3)
+        names = _names(partitions)
+        _log.info(Event.PARTITIONS_REVOKED, partitions=names, unsettled_records=unsettled, seconds=seconds)
+        return commits
+
+    def on_lost(self, partitions: Collection[TopicPartition]) -> None:
+        """See `AssignmentListener`: forget these, commit nothing."""
+        _, unsettled = self._fence(partitions)
+        self._measurements.partitions_lost += len(partitions)
+        _log.warning(Event.PARTITIONS_LOST, partitions=_names(partitions), unsettled_records=unsettled)
+
+    def _fence(self, partitions: Collection[TopicPartition]) -> tuple[dict[TopicPartition, OffsetCommit], int]:
+        before = self._engine.counts.revoked_unsettled
+        commits, cancelled = self._engine.revoke(partitions)
+        for delivery in cancelled:
+            self._sender.cancel(delivery)
+        self._path.pump(self._clock())
+        return commits, self._engine.counts.revoked_unsettled - before
+
+    async def commit_forever(self) -> None:
+        """Commit every `commit.interval`, or sooner when enough was settled."""
+        while True:
+            try:
+                async with asyncio.timeout(self._settings.commit.interval):
+                    await self._path.commit_due.wait()
+            except TimeoutError:
+                pass
+            self._path.commit_due.clear()
+            await self.commit_once()
+
+    async def commit_once(self) -> None:
+        """Commit what is due now. What is refused stays due."""
+        for assignment in self._engine.assignments:
+            position = self._source.position(assignment.partition)
+            if position is not None and not assignment.ledger.unsettled:
+                self._engine.assignments.advance_position(assignment.partition, position)
+        due = self._engine.assignments.due_commits()
+        self._engine.settled_since_commit = 0
+        if not due:
+            return
+        commits = {partition: commit.commit for partition, commit in due.items()}
+        try:
+            await self._source.commit(commits)
+        except CommitDeferred as error:
+            self._measurements.commits_deferred += 1
+            _log.info(Event.COMMIT_DEFERRED, partitions=_names(commits), reason=str(error))
+        except (CommitRejected, KafkaUnavailable) as error:
+            self._measurements.commit_failures += 1
+            _log.error(Event.COMMIT_FAILED, partitions=_names(commits), reason=str(error))
+        else:
+            self._measurements.commits += 1
+            self._engine.assignments.acknowledged(due)
+
+
+def _names(partitions: Collection[TopicPartition]) -> list[str]:
+    return [f"{topic}-{partition}" for topic, partition in sorted(partitions)]

@@ -1,0 +1,85 @@
+"""The process around the service: event loop, signals, companions, exit code."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import signal
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+import uvloop
+
+from hookline.errors import HooklineError
+from hookline.service.delivery_service import DeliveryService
+from hookline.telemetry.events import Event
+from hookline.telemetry.logs import get_logger
+
+INTERRUPTED = 130
+_log = get_logger("hookline.service")
+
+
+class Companion(Protocol):
+    """Something that runs beside the service, such as the console."""
+
+    async def start(self) -> None: ...
+    async def stop(self) -> None: ...
+
+
+def run_until_signalled(service: DeliveryService, companions: Sequence[Companion] = ()) -> int:
+    """Run the service until SIGTERM or SIGINT, and return the exit code: 0 after an orderly stop.
+
+    A second signal ends it at once with 130. SIGHUP reads secrets again and tries a stopped destination. Raises the
+    `HooklineError` that the service ended with.
+    """
+    # Long-lived objects of the start are left out of every later collection, which saves some per cent of CPU.
+    gc.freeze()
+    return uvloop.run(_run(service, companions))
+
+
+async def _run(service: DeliveryService, companions: Sequence[Companion]) -> int:
+    loop = asyncio.get_running_loop()
+    running = asyncio.create_task(service.run(), name="service")
+    signals = 0
+    reloads: set[asyncio.Task[None]] = set()
+
+    def stop() -> None:
+        nonlocal signals
+        signals += 1
+        if signals == 1:
+            service.request_stop()
+        else:
+            running.cancel()
+
+    def reload() -> None:
+        task = asyncio.create_task(service.reload(), name="reload")
+        reloads.add(task)
+        task.add_done_callback(reloads.discard)
+
+    handlers: dict[signal.Signals, Callable[[], None]] = {
+        signal.SIGTERM: stop,
+        signal.SIGINT: stop,
+        signal.SIGHUP: reload,
+    }
+    for number, handler in handlers.items():
+        loop.add_signal_handler(number, handler)
+    started: list[Companion] = []
+    try:
+        for companion in companions:
+            await companion.start()
+            started.append(companion)
+        await running
+    except asyncio.CancelledError:
+        return INTERRUPTED
+    except HooklineError as error:
+        _log.error(Event.SERVICE_FAILED, reason=str(error), exit_code=error.exit_code)
+        raise
+    finally:
+        if not running.done():
+            running.cancel()
+            await asyncio.gather(running, return_exceptions=True)
+        for companion in reversed(started):
+            await companion.stop()
+        for number in handlers:
+            loop.remove_signal_handler(number)
+    return 0

@@ -1,0 +1,102 @@
+"""The watch: a summary line every few seconds, changes of the destination, records that hold commits back, liveness."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from hookline.engine.engine import Engine
+from hookline.engine.records import TopicPartition
+from hookline.engine.reporting import engine_status
+from hookline.engine.status import DestinationState, EngineStatus
+from hookline.kafka.ports import Source
+from hookline.settings.tree import Settings
+from hookline.telemetry.events import Event
+from hookline.telemetry.logs import get_logger
+from hookline.telemetry.measurements import Measurements
+from hookline.telemetry.summary import Snapshot, Summary
+
+_OLDEST_SECONDS = 60.0
+_log = get_logger("hookline.service")
+
+
+class Watch:
+    """Looks at the engine from time to time and says what an operator should know; `look` is called on each tick."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        engine: Engine,
+        source: Source,
+        measurements: Measurements,
+        clock: Callable[[], float] = time.monotonic,
+        wall_clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._every_seconds = settings.log.summary_every
+        self._engine = engine
+        self._source = source
+        self._measurements = measurements
+        self._clock = clock
+        self._wall_clock = wall_clock
+        self._destination = DestinationState.CLOSED
+        self._snapshot = Snapshot.take(clock(), self.status(), measurements)
+
+    def status(self) -> EngineStatus:
+        """The engine's status now."""
+        return engine_status(self._engine, self._clock())
+
+    def lag(self) -> dict[TopicPartition, tuple[int | None, float | None]]:
+        """For each partition: records from the first unsettled one to the end of the log, and the age of that record in
+        seconds by its timestamp; 0 for both when all is settled, None where it is not known."""
+        now = self._wall_clock()
+        lag: dict[TopicPartition, tuple[int | None, float | None]] = {}
+        for assignment in self._engine.assignments:
+            ledger = assignment.ledger
+            end = self._source.end_offset(assignment.partition)
+            records = None if end is None else max(0, end - ledger.watermark)
+            seconds: float | None = 0.0 if records == 0 else None
+            if ledger.oldest is not None and ledger.oldest.record.timestamp >= 0:
+                seconds = max(0.0, now - ledger.oldest.record.timestamp / 1000)
+            lag[assignment.partition] = (records, seconds)
+        return lag
+
+    def look(self) -> None:
+        """Say what is due to be said."""
+        self._note_destination()
+        now = self._clock()
+        if now - self._snapshot.at_seconds < self._every_seconds:
+            return
+        status = self.status()
+        snapshot = Snapshot.take(now, status, self._measurements)
+        summary = Summary.between(self._snapshot, snapshot, status, self.lag())
+        self._snapshot = snapshot
+        _log.info(Event.SUMMARY, **summary.fields())
+        self._note_oldest(status)
+
+    def _note_destination(self) -> None:
+        breaker = self._engine.breaker
+        held = breaker.held_until is not None and breaker.state is DestinationState.CLOSED
+        state = DestinationState.HELD if held else breaker.state
+        if state is self._destination:
+            return
+        previous, self._destination = self._destination, state
+        say = _log.info if state is DestinationState.CLOSED else _log.warning
+        detail = self.status().destination_detail
+        say(Event.DESTINATION_STATE_CHANGED, state=state.value, previous=previous.value, detail=detail)
+
+    def _note_oldest(self, status: EngineStatus) -> None:
+        for partition in status.partitions:
+            oldest = partition.oldest
+            if oldest is None or oldest.held_seconds < _OLDEST_SECONDS:
+                continue
+            next_in = oldest.next_attempt_in_seconds
+            _log.warning(
+                Event.OLDEST_UNSETTLED,
+                topic=partition.partition.topic,
+                partition=partition.partition.partition,
+                offset=oldest.offset,
+                held_seconds=round(oldest.held_seconds, 1),
+                attempt=oldest.attempt,
+                last_result=oldest.last_result,
+                next_attempt_in_seconds=None if next_in is None else round(next_in, 3),
+            )
