@@ -78,6 +78,7 @@ class Suite:
             with receiver(self._nginx, self._folder / scenario.name, scenario.delay_ms) as service:
                 for _ in range(self._rounds):
                     self._run_round(scenario, topic, service, pairs, failures)
+        if measured:
             print(table(scenario, measured, {name: each.title for name, each in CONTENDERS.items()}))
         for match in scenario.matches:
             self.verdicts.append(self._verdict(scenario, match, pairs, failures))
