@@ -8,21 +8,18 @@ can wait for the other.
 from __future__ import annotations
 
 import asyncio
-import logging
 import time
 from collections.abc import Callable, Coroutine
 from queue import Empty, SimpleQueue
 from typing import Any, TypeVar
 
-from confluent_kafka import KafkaException
-
 from hookline.errors import KafkaRefused, SourceFatal, TopicMissing
+from hookline.kafka.librdkafka_client import KafkaException
 from hookline.kafka.librdkafka_errors import cause, translated
+from hookline.kafka.trouble_log import TroubleLog
 
 T = TypeVar("T")
-_log = logging.getLogger("hookline.kafka")
 
-_SAID_EVERY_SECONDS = 5.0
 _RETRY_SECONDS = 0.5
 _LONGEST_WAIT_SECONDS = 1.0
 _TOPIC_KNOWN_SECONDS = 60.0
@@ -32,32 +29,18 @@ class Stopped(Exception):
     """The source was stopped while the client's thread was waiting for something."""
 
 
-class TroubleLog:
-    """Says what goes wrong, the same thing every few seconds at most."""
-
-    def __init__(self) -> None:
-        self._said_at: dict[object, float] = {}
-
-    def say(self, kind: object, text: str, level: int = logging.WARNING) -> None:
-        """Log `text` unless something of this `kind` was logged just now; kinds are few, such as error codes."""
-        now = time.monotonic()
-        if now - self._said_at.get(kind, -_SAID_EVERY_SECONDS) >= _SAID_EVERY_SECONDS:
-            self._said_at[kind] = now
-            _log.log(level, "%s", text)
-
-
 class Bridge:
     """Commands one way, news and questions the other."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
-        self._commands: SimpleQueue[Callable[[], None]] = SimpleQueue()
+        self._commands: SimpleQueue[Callable[[], object]] = SimpleQueue()
         self.stopping = False
         self.turned_at = time.monotonic()
         """When the client's thread last came round, by the monotonic clock: if long ago, a call of the client hangs."""
         self.trouble = TroubleLog()
 
-    def submit(self, command: Callable[[], None]) -> None:
+    def submit(self, command: Callable[[], object]) -> None:
         """On the loop's thread: have this run on the client's thread."""
         self._commands.put(command)
 

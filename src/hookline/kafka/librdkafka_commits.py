@@ -5,13 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 
-from confluent_kafka import Consumer, KafkaException
-from confluent_kafka import KafkaError as ClientError
-from confluent_kafka import TopicPartition as ClientPartition
-
 from hookline.engine.records import OffsetCommit, TopicPartition
 from hookline.errors import CommitDeferred, CommitRejected, HooklineError
 from hookline.kafka.librdkafka_bridge import Bridge
+from hookline.kafka.librdkafka_client import ClientError, ClientPartition, Consumer, KafkaException
 from hookline.kafka.librdkafka_errors import cause, translated_commit
 
 _Offsets = frozenset[tuple[str, int, int]]

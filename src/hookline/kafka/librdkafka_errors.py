@@ -9,10 +9,8 @@ nor fatal (seen with 2.16.1), although the member recovers by itself and the sam
 
 from __future__ import annotations
 
-from confluent_kafka import KafkaError as ClientError
-from confluent_kafka import KafkaException
-
 from hookline import errors
+from hookline.kafka.librdkafka_client import ClientError, KafkaException
 
 DEFERRED = frozenset(
     {
@@ -33,6 +31,7 @@ REJECTED = frozenset({ClientError.OFFSET_METADATA_TOO_LARGE, ClientError.INVALID
 """The broker will not take this content."""
 
 _CREDENTIALS = "check kafka.security, kafka.sasl.mechanism and the credentials in kafka.sasl"
+_STATIC_ID = "another process has the same kafka.group_instance_id: give each its own"
 _TO_DO_ABOUT = {
     ClientError._AUTHENTICATION: _CREDENTIALS,
     ClientError.SASL_AUTHENTICATION_FAILED: _CREDENTIALS,
@@ -49,12 +48,30 @@ _TO_DO_ABOUT = {
 
 REFUSED = frozenset(_TO_DO_ABOUT)
 
+_TO_DO_ABOUT_FATAL = {
+    ClientError.INCONSISTENT_GROUP_PROTOCOL: (
+        "the other members of the group share partitions out in another way: give all the same kafka.assignor and"
+        " kafka.group_protocol"
+    ),
+    ClientError.UNSUPPORTED_ASSIGNOR: "the brokers know no such assignor: remove group.remote.assignor",
+    ClientError.INVALID_SESSION_TIMEOUT: (
+        "the brokers allow no such kafka.session_timeout: their bounds are group.min.session.timeout.ms and"
+        " group.max.session.timeout.ms"
+    ),
+    ClientError.INVALID_GROUP_ID: "set another kafka.group_id",
+    ClientError.GROUP_MAX_SIZE_REACHED: "run fewer processes, or raise the brokers' group.max.size",
+    ClientError.FENCED_INSTANCE_ID: _STATIC_ID,
+    ClientError.UNRELEASED_INSTANCE_ID: _STATIC_ID,
+}
+"""By code: the group does not take us as we are."""
+
 TOPIC_MISSING = frozenset(
     {ClientError.UNKNOWN_TOPIC_OR_PART, ClientError._UNKNOWN_TOPIC, ClientError._UNKNOWN_PARTITION}
 )
 """Not there, or just made and not known everywhere yet."""
 
-UNREACHABLE = frozenset({ClientError._ALL_BROKERS_DOWN, ClientError._RESOLVE})
+ALL_DOWN = ClientError._ALL_BROKERS_DOWN
+UNREACHABLE = frozenset({ALL_DOWN, ClientError._RESOLVE})
 """No broker accepts a connection, or has an address."""
 
 PARTITION_END = ClientError._PARTITION_EOF
@@ -70,9 +87,19 @@ def cause(exception: KafkaException) -> ClientError:
     return error
 
 
+def kind(error: ClientError) -> int:
+    """The code; that of TLS for a refusal that the client takes for a lost connection.
+
+    TLS 1.3 servers say that they want a certificate of ours only after the handshake.
+    """
+    if error.code() == ClientError._TRANSPORT and "SSL routines" in error.str():
+        return ClientError._SSL
+    return error.code()
+
+
 def is_fatal(error: ClientError) -> bool:
-    """Whether the client can't go on, for example because another member took over our static id."""
-    return error.fatal() or error.code() == ClientError._FATAL
+    """Whether the client can't go on, or the group will never take us as we are."""
+    return error.fatal() or error.code() == ClientError._FATAL or error.code() in _TO_DO_ABOUT_FATAL
 
 
 def describe(error: ClientError) -> str:
@@ -83,12 +110,10 @@ def describe(error: ClientError) -> str:
 def translated(error: ClientError, doing: str) -> errors.KafkaError:
     """The error to raise for a client's error while `doing` something, such as "reading the committed offsets"."""
     if is_fatal(error):
-        return errors.SourceFatal(
-            f"the Kafka client stopped while {doing}: {describe(error)}; if another process has the same"
-            " kafka.group_instance_id, give each its own"
-        )
-    if error.code() in REFUSED:
-        return errors.KafkaRefused(f"Kafka refused {doing}: {describe(error)}; {_TO_DO_ABOUT[error.code()]}")
+        to_do = _TO_DO_ABOUT_FATAL.get(error.code(), f"if it was this: {_STATIC_ID}; else start again")
+        return errors.SourceFatal(f"the Kafka client cannot go on {doing}: {describe(error)}; {to_do}")
+    if kind(error) in REFUSED:
+        return errors.KafkaRefused(f"Kafka refused {doing}: {describe(error)}; {_TO_DO_ABOUT[kind(error)]}")
     if error.code() in TOPIC_MISSING:
         text = f"a topic is not there for {doing}: {describe(error)}; create it, or change kafka.topics"
         return errors.TopicMissing(text)

@@ -10,12 +10,17 @@ import logging
 from collections.abc import Collection, Coroutine, Mapping, Sequence
 from typing import Any, Protocol
 
-from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, Consumer, KafkaException, Message
-from confluent_kafka import TopicPartition as ClientPartition
-
 from hookline.engine.records import OffsetCommit, TopicPartition
 from hookline.errors import KafkaError, OffsetLost, SourceFatal
 from hookline.kafka.librdkafka_bridge import Bridge
+from hookline.kafka.librdkafka_client import (
+    OFFSET_BEGINNING,
+    OFFSET_END,
+    ClientPartition,
+    Consumer,
+    KafkaException,
+    Message,
+)
 from hookline.kafka.librdkafka_commits import Commits
 from hookline.kafka.librdkafka_errors import cause, describe, is_fatal, translated
 from hookline.kafka.librdkafka_options import is_incremental

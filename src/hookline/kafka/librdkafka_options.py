@@ -9,14 +9,10 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from hookline.errors import SettingsError
+from hookline.kafka.librdkafka_client import KafkaException
 from hookline.kafka.librdkafka_token import TokenFile
 from hookline.settings.kafka import Kafka
 from hookline.settings.policy import DeadLetter
-
-try:
-    from confluent_kafka import KafkaException
-except ImportError as error:
-    raise SettingsError("kafka.client: librdkafka needs the extra: pip install 'hookline[librdkafka]'") from error
 
 T = TypeVar("T")
 
@@ -54,6 +50,8 @@ _PRODUCER_SETTINGS = _COMMON_SETTINGS | {
     "message.timeout.ms": "dead_letter.write_timeout",
 }
 
+_ALL_SETTINGS = _CONSUMER_SETTINGS | _PRODUCER_SETTINGS
+
 # Any other value of these would lose records, commit what is not settled, or blind the adapter.
 _OURS = frozenset(
     {
@@ -85,6 +83,11 @@ _QUEUED_KIBIBYTES_MAX = 32 * 1024
 _FETCH_QUEUE_BACKOFF_MS = 20
 # A dead letter is larger than its record by its headers: the topic's limit decides, not the client's.
 _WRITTEN_BYTES_MAX = 100_000_000
+# A request for records that finds none waits for so long at the broker, and a partition that is resumed meanwhile waits
+# with it, since there is one such request a broker.
+_FETCH_WAIT_MS = 100
+# New partitions, and a topic that was made anew, are noticed when metadata are this old.
+_METADATA_AGE_MS = 30_000
 _HEARTBEAT_MS_MAX = 3000
 STATISTICS_SECONDS = 1.0
 
@@ -111,6 +114,8 @@ def consumer_options(kafka: Kafka) -> dict[str, Any]:
         "queued.min.messages": max(_QUEUED_RECORDS_MIN, 2 * kafka.fetch_records),
         "queued.max.messages.kbytes": _QUEUED_KIBIBYTES_MAX,
         "fetch.queue.backoff.ms": _FETCH_QUEUE_BACKOFF_MS,
+        "fetch.wait.max.ms": _FETCH_WAIT_MS,
+        "topic.metadata.refresh.interval.ms": _METADATA_AGE_MS,
     }
     if kafka.group_instance_id is not None:
         options["group.instance.id"] = kafka.group_instance_id
@@ -153,14 +158,20 @@ def constructed(make: Callable[[], T], kafka: Kafka) -> T:
 
 
 def _culprit(text: str, kafka: Kafka) -> str:
-    for section, raw in (("kafka.options", kafka.options), ("kafka.producer_options", kafka.producer_options)):
-        for name in raw:
-            if f'"{name}"' in text or f"`{name}`" in text or text.startswith(f"{name} "):
-                return f"{section}.{name}"
-    for name, setting in (_CONSUMER_SETTINGS | _PRODUCER_SETTINGS).items():
-        if name in text:
-            return setting
-    return "kafka"
+    """The option that the client complains about, by its name or, when it uses another name for it, by its value."""
+    raw = {
+        name: (f"{section}.{name}", value)
+        for section, options in (("kafka.options", kafka.options), ("kafka.producer_options", kafka.producer_options))
+        for name, value in options.items()
+    }
+    for name, (option, _) in raw.items():
+        if f'"{name}"' in text or f"`{name}`" in text:
+            return option
+    for option, value in raw.values():
+        if f'"{value}"' in text:
+            return option
+    named = [(text.index(name), setting) for name, setting in _ALL_SETTINGS.items() if name in text]
+    return min(named)[1] if named else "kafka"
 
 
 def _check_raw(section: str, raw: Mapping[str, Any], settings: Mapping[str, str]) -> None:

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from confluent_kafka import Consumer
-from confluent_kafka import TopicPartition as ClientPartition
-
 from hookline.engine.records import TopicPartition
+from hookline.kafka.librdkafka_client import ClientPartition, Consumer
 
 
 class Pauses:

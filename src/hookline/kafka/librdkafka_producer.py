@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import threading
 from typing import Any
 
-from confluent_kafka import KafkaError as ClientError
-from confluent_kafka import Message, Producer
-
-from hookline.kafka.librdkafka_bridge import TroubleLog
-from hookline.kafka.librdkafka_errors import describe, is_fatal
+from hookline.kafka.librdkafka_client import ClientError, Message, Producer
+from hookline.kafka.librdkafka_errors import is_fatal
+from hookline.kafka.librdkafka_log import ClientLog
 from hookline.kafka.librdkafka_options import constructed
 from hookline.kafka.librdkafka_startup import Complaints
+from hookline.kafka.trouble_log import TroubleLog
 from hookline.settings.kafka import Kafka
-
-_log = logging.getLogger("hookline.kafka")
 
 _POLL_SECONDS = 0.1
 _JOIN_SECONDS = 5.0
@@ -30,12 +26,12 @@ class PolledProducer:
 
     def __init__(self, options: dict[str, Any], kafka: Kafka, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
-        self._trouble = TroubleLog()
+        self._log = ClientLog(TroubleLog())
         self._closing = False
         self.complaints = Complaints()
         self.broken = False
         """Whether the client can't go on, as an idempotent producer that lost count of its records."""
-        callbacks = {"error_cb": self._on_error, "logger": _log}
+        callbacks = {"error_cb": self._on_error, "logger": self._log}
         self.client = constructed(lambda: Producer(options | callbacks), kafka)
         self._thread = threading.Thread(target=self._poll, name="hookline-kafka-sink", daemon=True)
         self._thread.start()
@@ -91,7 +87,7 @@ class PolledProducer:
         self.complaints.hear(error)
         if is_fatal(error):
             self.broken = True
-        self._trouble.say(error.code(), f"writing dead letters: {describe(error)}")
+        self._log.complain(error, "writing dead letters")
 
 
 def _resolve(report: asyncio.Future[ClientError | None], error: ClientError | None) -> None:

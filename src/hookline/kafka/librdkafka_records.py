@@ -6,9 +6,8 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from confluent_kafka import Message
-
 from hookline.engine.records import Batch, SourceRecord, TopicPartition
+from hookline.kafka.librdkafka_client import Message
 from hookline.kafka.librdkafka_errors import PARTITION_END
 
 _log = logging.getLogger("hookline.kafka")
@@ -35,6 +34,9 @@ def sort_out(messages: Sequence[Message[Any, Any]], positions: Mapping[TopicPart
     topic = ""
     partition = -1
     append: Callable[[SourceRecord], None] = _drop
+    # By a map, not by a call: when the name of a header is not UTF-8, the client (2.16.1) answers a broken list and
+    # sets an exception. A map notices that; a call does not any more once the interpreter specialized it (PEP 659).
+    each_headers = map(Message.headers, messages)
     for message in messages:
         error = message.error()
         if error is not None:
@@ -43,6 +45,7 @@ def sort_out(messages: Sequence[Message[Any, Any]], positions: Mapping[TopicPart
                 errors.append(message)
             elif where in positions:
                 ends[where] = _number(message.offset())
+            next(each_headers)
             continue
         if message.partition() != partition or message.topic() != topic:
             # The client makes a new string of the topic for each message; keeping the first lets the others go.
@@ -50,9 +53,9 @@ def sort_out(messages: Sequence[Message[Any, Any]], positions: Mapping[TopicPart
             topic, partition = key
             append = runs.setdefault(key, []).append if key in positions else _drop
         try:
-            headers = message.headers() or ()
+            headers = next(each_headers) or ()
         except SystemError:
-            # Kafka wants names of headers in UTF-8; of others the client (2.16.1) makes no list at all.
+            # Never asked for again, since the second time the broken list comes without the exception.
             headers = ()
             text = "%s-%d offset %d: the name of a header is not UTF-8, so its headers are left out"
             _log.warning(text, topic, partition, message.offset())

@@ -7,17 +7,16 @@ import threading
 import time
 from collections.abc import Sequence
 
-from confluent_kafka import KafkaException
-from confluent_kafka.admin import AdminClient
-
 from hookline.errors import WriteFailed
-from hookline.kafka.librdkafka_bridge import Stopped, TroubleLog
+from hookline.kafka.librdkafka_bridge import Stopped
+from hookline.kafka.librdkafka_client import AdminClient, KafkaException
 from hookline.kafka.librdkafka_errors import cause, describe, is_fatal
 from hookline.kafka.librdkafka_options import admin_options, constructed, producer_options
 from hookline.kafka.librdkafka_producer import PolledProducer
 from hookline.kafka.librdkafka_startup import ATTEMPT_SECONDS, wait_for_cluster
-from hookline.kafka.librdkafka_topics import ensure_topic
+from hookline.kafka.librdkafka_topics import ensure_topic, partition_count
 from hookline.kafka.ports import DeadLetterRecord
+from hookline.kafka.trouble_log import TroubleLog
 from hookline.settings.kafka import Kafka
 from hookline.settings.policy import DeadLetter
 
@@ -52,6 +51,10 @@ class LibrdkafkaSink:
             raise
         except Stopped:
             return
+
+    async def partition_count(self, topic: str) -> int | None:
+        """How many partitions a topic has; see `Sink.partition_count`."""
+        return await asyncio.to_thread(self._partition_count, topic)
 
     async def ensure_topic(self, topic: str, partitions: int) -> None:
         """Create the topic if it is missing; see `Sink.ensure_topic`."""
@@ -117,21 +120,30 @@ class LibrdkafkaSink:
         def probe() -> None:
             producer.client.cluster_id(ATTEMPT_SECONDS)
 
+        def listen() -> None:
+            """The client is polled by its thread."""
+
         def rest(seconds: float) -> None:
             if self._stopping.wait(seconds):
                 raise Stopped
 
         try:
-            wait_for_cluster(self._kafka, probe, producer.complaints, rest, TroubleLog())
+            wait_for_cluster(self._kafka, probe, producer.complaints, listen, rest, TroubleLog())
         except BaseException:
             producer.close(0.0)
             raise
         return producer
 
-    def _ensure_topic(self, topic: str, partitions: int) -> None:
+    def _partition_count(self, topic: str) -> int | None:
+        return partition_count(self._working_admin(), topic, self._kafka.request_timeout)
+
+    def _working_admin(self) -> AdminClient:
         # Kept, because what it was asked for ends when it is no longer referenced.
         self._admin = self._admin or constructed(lambda: AdminClient(admin_options(self._kafka)), self._kafka)
-        ensure_topic(self._admin, topic, partitions, self._dead_letter, self._kafka.request_timeout)
+        return self._admin
+
+    def _ensure_topic(self, topic: str, partitions: int) -> None:
+        ensure_topic(self._working_admin(), topic, partitions, self._dead_letter, self._kafka.request_timeout)
 
 
 def _checked(headers: Sequence[tuple[str, bytes | None]]) -> list[tuple[str, bytes | None]]:

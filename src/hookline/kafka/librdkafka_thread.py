@@ -14,14 +14,12 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
-from confluent_kafka import Consumer, KafkaException, Message
-from confluent_kafka import KafkaError as ClientError
-from confluent_kafka import TopicPartition as ClientPartition
-
 from hookline.engine.records import Batch, OffsetCommit, TopicPartition
 from hookline.errors import HooklineError, OffsetLost, SourceFatal
 from hookline.kafka.librdkafka_bridge import Bridge, Stopped
-from hookline.kafka.librdkafka_errors import OFFSET_LOST, REFUSED, describe, is_fatal, translated
+from hookline.kafka.librdkafka_client import ClientError, ClientPartition, Consumer, KafkaException, Message
+from hookline.kafka.librdkafka_errors import OFFSET_LOST, REFUSED, describe, is_fatal, kind, translated
+from hookline.kafka.librdkafka_log import ClientLog
 from hookline.kafka.librdkafka_membership import Membership, Owner
 from hookline.kafka.librdkafka_options import constructed, consumer_options
 from hookline.kafka.librdkafka_records import partition_of, sort_out
@@ -60,6 +58,7 @@ class ConsumerThread(threading.Thread):
         self.bridge = Bridge(loop)
         self.asked_at = time.monotonic()
         """When the loop last wanted records, by the monotonic clock."""
+        self._client_log = ClientLog(self.bridge.trouble)
         self._complaints = Complaints()
         self._fatal: ClientError | None = None
         self._wanted = 0
@@ -128,7 +127,7 @@ class ConsumerThread(threading.Thread):
             "on_commit": self._on_commit,
             "error_cb": self._on_error,
             "stats_cb": self._on_statistics,
-            "logger": _log,
+            "logger": self._client_log,
         }
         return constructed(lambda: Consumer(self._options | callbacks), self._kafka)
 
@@ -137,7 +136,6 @@ class ConsumerThread(threading.Thread):
         known: dict[str, int] = {}
 
         def probe() -> None:
-            consumer.poll(0)
             for topic in kafka.topics:
                 known[topic] = check_topic(consumer, topic, kafka)
             # What reading the group's offsets needs, joining needs too.
@@ -145,13 +143,18 @@ class ConsumerThread(threading.Thread):
                 if found.error is not None:
                     raise KafkaException(found.error)
 
+        def listen() -> None:
+            event = consumer.poll(0)
+            error = event.error() if event is not None else None
+            if error is not None:
+                self._complaints.hear(error)
+
         def rest(seconds: float) -> None:
-            consumer.poll(0)
             self.bridge.run_commands(seconds)
             if self.bridge.stopping:
                 raise Stopped
 
-        wait_for_cluster(kafka, probe, self._complaints, rest, self.bridge.trouble)
+        wait_for_cluster(kafka, probe, self._complaints, listen, rest, self.bridge.trouble)
         membership = Membership(consumer, kafka, self.bridge, self._loop_side, known)
         membership.subscribe()
         return membership
@@ -233,7 +236,7 @@ class ConsumerThread(threading.Thread):
                 membership.offset_lost(partition, describe(error))
             except OffsetLost as lost:
                 self.bridge.tell(self._loop_side.failed, lost)
-        elif error.code() in REFUSED:
+        elif kind(error) in REFUSED:
             self.bridge.tell(self._loop_side.failed, translated(error, f"reading {partition.topic or 'as a member'}"))
         else:
             self.bridge.trouble.say(error.code(), f"{partition.topic or 'the group'}: {describe(error)}")
@@ -246,8 +249,7 @@ class ConsumerThread(threading.Thread):
         if is_fatal(error):
             self._fatal = error
         elif self._membership is not None:
-            level = logging.ERROR if error.code() in REFUSED else logging.WARNING
-            self.bridge.trouble.say(error.code(), str(translated(error, "reading")), level)
+            self._client_log.complain(error, "reading")
 
     def _on_statistics(self, text: str) -> None:
         if self._membership is not None:

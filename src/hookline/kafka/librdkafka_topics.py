@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from confluent_kafka import KafkaError as ClientError
-from confluent_kafka import KafkaException, TopicCollection
-from confluent_kafka.admin import AclOperation, AdminClient, TopicDescription  # type: ignore[attr-defined]
-from confluent_kafka.cimpl import NewTopic
-
 from hookline.errors import KafkaRefused, SettingsError, TopicMissing
+from hookline.kafka.librdkafka_client import (
+    AclOperation,
+    AdminClient,
+    ClientError,
+    KafkaException,
+    NewTopic,
+    TopicCollection,
+    TopicDescription,
+)
 from hookline.kafka.librdkafka_errors import cause, describe, translated
 from hookline.settings.policy import DeadLetter
 
@@ -29,7 +33,7 @@ def ensure_topic(
     Raises `KafkaRefused` naming the permission that lacks, `TopicMissing` when it may not be created by the settings,
     `SettingsError` for a replication factor that the cluster has not enough brokers for, and `KafkaUnavailable`.
     """
-    found = _described(admin, topic, timeout_seconds)
+    found = _described_dead_letters(admin, topic, timeout_seconds)
     if found is None:
         if not dead_letter.create:
             raise TopicMissing(
@@ -37,11 +41,27 @@ def ensure_topic(
                 " partitions, or set dead_letter.create to true"
             )
         _create(admin, topic, partitions, dead_letter.replication_factor, timeout_seconds)
-        found = _described(admin, topic, timeout_seconds)
+        found = _described_dead_letters(admin, topic, timeout_seconds)
     allowed = found and found.authorized_operations
     # Brokers that keep no permissions say nothing here, or that all is allowed.
     if allowed and not {AclOperation.WRITE, AclOperation.ALL} & set(allowed):
         raise KafkaRefused(f"dead_letter.topic: this user may not write to {topic}; grant it WRITE on that topic")
+
+
+def partition_count(admin: AdminClient, topic: str, timeout_seconds: float) -> int | None:
+    """How many partitions a topic has, None when it is not there; raises `KafkaUnavailable`, `KafkaRefused`."""
+    found = _described(admin, topic, timeout_seconds)
+    return None if found is None else len(found.partitions)
+
+
+def _described_dead_letters(admin: AdminClient, topic: str, timeout_seconds: float) -> TopicDescription | None:
+    try:
+        return _described(admin, topic, timeout_seconds)
+    except KafkaRefused as error:
+        raise KafkaRefused(
+            f"dead_letter.topic: this user may not look up {topic}; grant it DESCRIBE and WRITE on that topic, and"
+            " CREATE if it is not there yet"
+        ) from error
 
 
 def _described(admin: AdminClient, topic: str, timeout_seconds: float) -> TopicDescription | None:
@@ -52,15 +72,9 @@ def _described(admin: AdminClient, topic: str, timeout_seconds: float) -> TopicD
         answer: TopicDescription = question[topic].result()
         return answer
     except KafkaException as error:
-        inner = cause(error)
-        if inner.code() == ClientError.UNKNOWN_TOPIC_OR_PART:
+        if cause(error).code() == ClientError.UNKNOWN_TOPIC_OR_PART:
             return None
-        if inner.code() == ClientError.TOPIC_AUTHORIZATION_FAILED:
-            raise KafkaRefused(
-                f"dead_letter.topic: this user may not look up {topic}; grant it DESCRIBE and WRITE on that topic, and"
-                " CREATE if it is not there yet"
-            ) from error
-        raise translated(inner, f"looking up topic {topic}") from error
+        raise translated(cause(error), f"looking up topic {topic}") from error
 
 
 def _create(admin: AdminClient, topic: str, partitions: int, replication_factor: int, timeout_seconds: float) -> None:
