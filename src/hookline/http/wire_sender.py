@@ -243,16 +243,24 @@ class WireSender:
         return WireConnection(self, AnswerReader(self._limits, self._repeated), address)
 
     async def _connect(self) -> None:
+        task = asyncio.current_task()
+        failure: Failure | None = None
         try:
             connection = await self._connector.open(self._make_connection)
         except ConnectError as error:
-            self._not_connected(error.failure)
+            failure = error.failure
         except Exception as error:
             # Whatever a loop may raise there, the attempt must have its outcome.
             log.exception("connect_failed_in_an_unforeseen_way")
-            self._not_connected(connection_failure(error))
-        else:
+            failure = connection_failure(error)
+        if task is not None:
+            self._connecting.discard(task)
+        if failure is None and (not connection.is_open or connection.is_retired):
+            failure = _closed_before(connection.lost_by, "a request could be sent")
+        if failure is None:
             self._connected(connection)
+        else:
+            self._not_connected(failure)
 
     def _connect_done(self, task: asyncio.Task[None]) -> None:
         self._connecting.discard(task)
@@ -265,9 +273,6 @@ class WireSender:
         self._connect_as_needed()
 
     def _connected(self, connection: WireConnection) -> None:
-        if not connection.is_open or connection.is_retired:
-            self._not_connected(_closed_before(connection.lost_by, "a request could be sent"))
-            return
         queue = self._waiting_for_fresh or self._waiting
         if queue:
             self._serve(connection, *queue.popleft())
@@ -277,8 +282,7 @@ class WireSender:
     def _not_connected(self, failure: Failure) -> None:
         """One connection could not be opened: an attempt fails, unless those still being opened are enough for all."""
         queue = self._waiting_for_fresh or self._waiting
-        others = len(self._connecting) - 1
-        if len(self._waiting) + len(self._waiting_for_fresh) > others:
+        if len(self._waiting) + len(self._waiting_for_fresh) > len(self._connecting):
             delivery, _ = queue.popleft()
             self._on_outcome(delivery, failure)
 
