@@ -1,5 +1,6 @@
 """The account catches each way in which a record can go wrong; every wrong is planted here."""
 
+import dataclasses
 import json
 
 import pytest
@@ -144,6 +145,14 @@ def test_the_exit_code_says_whether_all_went_well(taken, changes, expected):
 def test_the_report_names_what_is_lost():
     assert "LOST: 1 record" in report(result(account(accepted("S1-4"))))
     assert "Nothing was lost" in report(result(account()))
+
+
+def test_the_report_fits_80_columns_and_says_all_that_was_wrong_with_dead_letters():
+    flaws = {flaw.value: 12_345 for flaw in Flaw}
+    text = report(result(dataclasses.replace(account(), dead_letter_flaws=flaws, produced=10**9)))
+    assert max(len(line) for line in text.splitlines()) <= 80
+    for flaw in Flaw:
+        assert f"12,345 {flaw.value.replace('_', ' ')}" in " ".join(text.split())
 
 
 def test_the_json_line_is_one_line_with_the_promised_names():

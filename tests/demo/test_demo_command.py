@@ -1,5 +1,6 @@
 """`hookline demo` as a user runs it."""
 
+import asyncio
 import importlib.util
 import json
 import os
@@ -90,23 +91,14 @@ def test_with_faults_every_record_is_accounted_for_and_nothing_is_left_behind(tm
     assert list(tmp_path.iterdir()) == []
 
 
-@embedded
-def test_the_same_seed_dead_letters_the_same_records(tmp_path):
-    runs = [run(tmp_path, "--records", "3000", "--rate", "3000", "--seed", "5") for _ in range(2)]
-    assert [code for code, _, _ in runs] == [0, 0]
-    assert runs[0][1]["dead_lettered"] == runs[1][1]["dead_lettered"] > 0
-    assert runs[0][1]["dead_letter_flaws"].keys() == {"unknown_token"}
-
-
-@embedded
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_interrupting_it_gives_the_account_so_far_and_code_130(tmp_path, number):
+def interrupted(folder: Path, number: signal.Signals, *options: str) -> tuple[int, dict[str, Any], str]:
+    """As `run`, of a demonstration that gets a signal as soon as something is delivered."""
     with subprocess.Popen(
-        [*COMMAND, "--json", "--seconds", "100", "--rate", "500"],
+        [*COMMAND, "--json", "--seconds", "100", "--rate", "500", *options],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        env=environment(tmp_path),
+        env=environment(folder),
     ) as process:
         assert process.stderr is not None
         deadline = time.monotonic() + 60
@@ -116,8 +108,14 @@ def test_interrupting_it_gives_the_account_so_far_and_code_130(tmp_path, number)
                 break
         process.send_signal(number)
         output, talk = process.communicate(timeout=60)
-    account = json.loads(output.splitlines()[-1])
-    assert process.returncode == 130, talk
+    assert output, talk
+    return process.returncode, json.loads(output.splitlines()[-1]), talk
+
+
+@embedded
+def test_ctrl_c_gives_the_account_so_far_and_code_130(tmp_path):
+    code, account, talk = interrupted(tmp_path, signal.SIGINT)
+    assert code == 130, talk
     assert account["interrupted"]
     assert 0 < account["delivered"] < 50_000
     assert (account["lost"], account["out_of_order"]) == (0, 0)
@@ -125,24 +123,36 @@ def test_interrupting_it_gives_the_account_so_far_and_code_130(tmp_path, number)
     assert list(tmp_path.iterdir()) == []
 
 
+async def left_behind(servers: str) -> list[str]:
+    """The demonstration's topics and all groups that are there."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=servers)
+    await admin.start()
+    try:
+        topics = [topic for topic in await admin.list_topics() if topic.startswith("hookline-demo")]
+        return topics + [group for group, _ in await admin.list_consumer_groups()]
+    finally:
+        await admin.close()
+
+
 @pytest.mark.kafka
 @pytest.mark.parametrize("client", ["aiokafka", "librdkafka"])
 async def test_on_a_kafka_that_is_there_it_works_and_leaves_no_topic_and_no_group(tmp_path, client):
     async with KafkaBroker() as kafka:
-        import asyncio
-
-        code, account, talk = await asyncio.to_thread(
-            run, tmp_path, "--servers", kafka.bootstrap, "--records", "3000", "--client", client
-        )
+        options = ("--servers", kafka.bootstrap, "--records", "3000", "--client", client)
+        code, account, talk = await asyncio.to_thread(run, tmp_path, *options)
         assert code == 0, talk
         assert account["delivered"] + account["dead_lettered"] == account["produced"] == 3000
-        admin = AIOKafkaAdminClient(bootstrap_servers=kafka.bootstrap)
-        await admin.start()
-        try:
-            assert [topic for topic in await admin.list_topics() if topic.startswith("hookline-demo")] == []
-            assert await admin.list_consumer_groups() == []
-        finally:
-            await admin.close()
+        assert await left_behind(kafka.bootstrap) == []
+
+
+@pytest.mark.kafka
+async def test_on_a_kafka_that_is_there_it_also_tidies_up_when_it_is_told_to_end(tmp_path):
+    async with KafkaBroker() as kafka:
+        options = ("--servers", kafka.bootstrap)
+        code, account, talk = await asyncio.to_thread(interrupted, tmp_path, signal.SIGTERM, *options)
+        assert code == 130, talk
+        assert account["lost"] == 0
+        assert await left_behind(kafka.bootstrap) == []
 
 
 def test_a_kafka_that_is_not_there_is_told_with_code_4(capsys):

@@ -72,8 +72,10 @@ class Stage:
         self.interrupted = asyncio.Event()
         self.commands: list[Behaviour] = []
         runner = FaultRunner(faults, self.behave, lambda sentence: None)
-        parts: Any = (self.delivery, self.producer, runner, self.screen)
-        self.flow = Flow(*parts, self.interrupted)
+        delivery: Any = self.delivery
+        producer: Any = self.producer
+        screen: Any = self.screen
+        self.flow = Flow(delivery, producer, runner, screen, self.interrupted)
 
     async def behave(self, behaviour: Behaviour) -> None:
         self.commands.append(behaviour)

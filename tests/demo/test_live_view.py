@@ -171,5 +171,5 @@ def test_trouble_is_the_planned_fault_or_else_what_the_engine_says_of_the_servic
     durations = Histogram(END_TO_END_BOUNDS_SECONDS)
     held = status(destination=DestinationState.OPEN, detail="40 of 40 failed, next probe in 1 s")
     assert Meter(0.0).snapshot(1.0, held, {}, durations, "it is slow").trouble == "it is slow"
-    assert Meter(0.0).snapshot(1.0, held, {}, durations, "").trouble == "open: 40 of 40 failed, next probe in 1 s"
+    assert Meter(0.0).snapshot(1.0, held, {}, durations, "").trouble == "40 of 40 failed, next probe in 1 s"
     assert Meter(0.0).snapshot(1.0, status(), {}, durations, "").trouble == ""

@@ -53,7 +53,7 @@ def _servers(_context: click.Context, _parameter: click.Parameter, value: str | 
     "--rate",
     type=click.FloatRange(0, 1_000_000, min_open=True),
     callback=_number,
-    default=2000.0,
+    default=1000.0,
     show_default=True,
     help="Records to produce a second.",
 )

@@ -13,6 +13,7 @@ from hookline.demo.brokers import PARTITIONS, Broker, open_broker
 from hookline.demo.charging_sessions import charging_sessions
 from hookline.demo.cluster import Cluster
 from hookline.demo.demo_settings import demo_settings
+from hookline.demo.embedded_sink import EmbeddedSink
 from hookline.demo.fault_plan import FaultRunner, fault_plan
 from hookline.demo.flow import Flow
 from hookline.demo.live_view import Heading
@@ -77,7 +78,9 @@ class Demo:
     async def _deliver(self, broker: Broker, service: AuthorizationProcess, producer: SessionProducer) -> None:
         """Run the delivery from the first record to its end."""
         settings = demo_settings(broker, service.url, self._options.client)
-        delivery = DeliveryService(settings)
+        without_idempotence = broker.embedded and self._options.client == "aiokafka"
+        sink = EmbeddedSink(settings.kafka, settings.dead_letter) if without_idempotence else None
+        delivery = DeliveryService(settings, sink=sink)
         console = ConsoleServer(delivery, settings.console)
         running = asyncio.create_task(delivery.run(), name="demo delivery")
         faults = FaultRunner(

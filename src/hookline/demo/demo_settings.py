@@ -20,10 +20,6 @@ _EMBEDDED_OPTIONS: dict[ClientName, dict[str, Any]] = {
     "aiokafka": {"fetch_max_wait_ms": 10, "heartbeat_interval_ms": 1000},
     "librdkafka": {"fetch.wait.max.ms": 10, "heartbeat.interval.ms": 1000},
 }
-_EMBEDDED_PRODUCER_OPTIONS: dict[ClientName, dict[str, Any]] = {
-    "aiokafka": {"enable_idempotence": False},
-    "librdkafka": {"enable.idempotence": False},
-}
 
 
 def demo_settings(broker: Broker, service_url: str, client: ClientName) -> Settings:
@@ -42,7 +38,6 @@ def demo_settings(broker: Broker, service_url: str, client: ClientName) -> Setti
     if broker.embedded:
         kafka["session_timeout"] = _EMBEDDED_SESSION_SECONDS
         kafka["options"] = _EMBEDDED_OPTIONS[client]
-        kafka["producer_options"] = _EMBEDDED_PRODUCER_OPTIONS[client]
     return Settings(
         kafka=Kafka(**kafka),
         deliver=Deliver(url=service_url, timeout=TIMEOUT_SECONDS, connect_timeout=1.0, drain_timeout=5.0),

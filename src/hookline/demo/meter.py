@@ -77,7 +77,7 @@ class Meter:
 def _trouble(status: EngineStatus) -> str:
     if status.destination is DestinationState.CLOSED:
         return ""
-    return f"{status.destination}: {status.destination_detail}" if status.destination_detail else status.destination
+    return status.destination_detail or f"the service counts as {status.destination}"
 
 
 def _sum_known(numbers: list[int | None]) -> int | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-DEFAULT_RATE = 2000.0
+DEFAULT_RATE = 1000.0
 DEFAULT_SECONDS = 20.0
 DEFAULT_FAULTS_SECONDS = 30.0
 DEFAULT_SEED = 1

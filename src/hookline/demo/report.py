@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import textwrap
 from collections.abc import Iterator
 from dataclasses import asdict
 
@@ -11,6 +12,7 @@ from hookline.demo.demo import DemoResult
 from hookline.demo.options import DemoOptions
 
 _DECIMALS = 3
+_COLUMNS = 80
 
 
 def exit_code(result: DemoResult) -> int:
@@ -46,7 +48,7 @@ def report(result: DemoResult) -> str:
         ("delivered", f"{account.delivered:,}", "accepted by the service, by its own account"),
         ("dead letters", f"{account.dead_lettered:,}", _dead_letter_words(result)),
         ("lost", f"{account.lost:,}", ""),
-        ("duplicated", f"{account.duplicated:,}", "accepted, and sent again because the answer was lost"),
+        ("duplicated", f"{account.duplicated:,}", "accepted, and sent again as the answer was lost"),
         ("out of order", f"{account.out_of_order:,}", "by driver token"),
     ]
     if account.waiting:
@@ -56,7 +58,14 @@ def report(result: DemoResult) -> str:
     rows.append(("p50 / p99", latency, "from produced to accepted"))
     width = max(len(value) for _, value, _ in rows)
     lines = ["The account, taken from Kafka and from the service:"]
-    lines += [f"  {label:<13} {value:>{width}}  {words}".rstrip() for label, value, words in rows]
+    for label, value, words in rows:
+        lines += textwrap.wrap(
+            f"{label:<13} {value:>{width}}  {words}",
+            _COLUMNS,
+            initial_indent="  ",
+            subsequent_indent=" " * (width + 18),
+            drop_whitespace=True,
+        )
     return "\n".join([*lines, *_verdict(result)])
 
 
@@ -64,7 +73,7 @@ def _dead_letter_words(result: DemoResult) -> str:
     flaws = ", ".join(
         f"{count:,} {flaw.replace('_', ' ')}" for flaw, count in sorted(result.account.dead_letter_flaws.items())
     )
-    return f"found in the dead-letter topic: {flaws}" if flaws else ""
+    return f"in the dead-letter topic: {flaws}" if flaws else ""
 
 
 def _verdict(result: DemoResult) -> Iterator[str]:

@@ -110,11 +110,11 @@ def make_screen(stream: TextIO) -> Screen:
 
 
 def log_to(screen: Screen) -> None:
-    """Send warnings and errors of this process above the live view, or to the standard error output without one."""
+    """Send errors of this process above the live view, or to the standard error output without one."""
     if isinstance(screen, LiveScreen):
-        configure_logging(Log(level="warning", format="console"), stream=_ScreenStream(screen))
+        configure_logging(Log(level="error", format="console"), stream=_ScreenStream(screen))
     else:
-        configure_logging(Log(level="warning"))
+        configure_logging(Log(level="error", format="console"))
 
 
 class _ScreenStream(io.StringIO):
