@@ -132,7 +132,7 @@ def _run(options: DemoOptions, as_json: bool) -> int:
     try:
         result = uvloop.run(_run_interruptibly(options, screen))
     except asyncio.CancelledError:
-        screen.say("Interrupted before there was anything to account for.")
+        screen.say("Interrupted, without an account.")
         return _INTERRUPTED
     screen.say(report(result))
     if as_json:
