@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 import traceback
 from collections.abc import Sequence
 from pathlib import Path
@@ -24,7 +23,6 @@ def execute(arguments: Sequence[str]) -> int:
         # `--debug` is one of `hookline`; that it is also taken behind the command saves people a second try.
         rest = [argument for argument in arguments if argument != "--debug"]
         result = root.main(args=rest, prog_name="hookline", standalone_mode=False, color=_color())
-        sys.stdout.flush()
         return result if type(result) is int else 0
     except click.ClickException as error:
         error.show()
@@ -34,10 +32,6 @@ def execute(arguments: Sequence[str]) -> int:
         return INTERRUPTED
     except HooklineError as error:
         return _report(str(error), error, debug, error.exit_code)
-    except BrokenPipeError:
-        # The reader, such as `head`, has gone. Python flushes stdout once more at its exit, which must not fail again.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
     except OSError as error:
         return _report(f"{error.strerror or type(error).__name__}: {error.filename or 'the system'}", error, debug, 1)
     except Exception as error:  # noqa: BLE001 - whatever it is, it has to be told
@@ -49,10 +43,12 @@ def execute(arguments: Sequence[str]) -> int:
 
 
 def _report(message: str, error: Exception, debug: bool, code: int) -> int:
+    from hookline.cli.error_context import redacted
     from hookline.telemetry.masking import printable
 
     if debug:
-        traceback.print_exception(error)
+        # The causes of an error are foreign exceptions, with whatever their authors put into them.
+        click.echo(redacted("".join(traceback.format_exception(error))), err=True, nl=False)
     label = click.style("Error:", fg="red", bold=True)
     text = "\n".join(printable(line) for line in message.split("\n"))
     click.echo(f"{label} {text}", err=True, color=_color())
