@@ -125,5 +125,5 @@ async def running_sender(kind: str, url: str, **deliver: Any) -> AsyncIterator[R
 async def until(condition: Any) -> None:
     """Wait until a condition holds that no event announces."""
     async with asyncio.timeout(WAIT_SECONDS):
-        while not condition():
+        while not condition():  # noqa: ASYNC110 - no event announces it
             await asyncio.sleep(0.005)

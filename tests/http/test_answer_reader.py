@@ -244,7 +244,9 @@ def test_only_small_whole_answers_that_keep_the_connection_are_known_by_heart() 
         for _ in range(3):
             reader = make_reader(repeated)
             assert Reading([data], reader=reader).outcome == answer
-        assert (data in repeated) == (is_reusable and 200 <= answer.status < 300 and len(data) <= 1024 and b" 103" not in data)
+        assert (data in repeated) == (
+            is_reusable and 200 <= answer.status < 300 and len(data) <= 1024 and b" 103" not in data
+        )
 
 
 def test_a_known_answer_in_the_middle_of_another_one_is_not_taken_for_one() -> None:

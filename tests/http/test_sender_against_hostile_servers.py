@@ -8,10 +8,10 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import pytest
-
-from hookline.engine.verdicts import Answer, Failure, FailureKind, Outcome
 from tests.http.scripted_server import Peer, Script, ScriptedServer, badly_at_first
 from tests.http.sender_harness import make_delivery, running_sender, until
+
+from hookline.engine.verdicts import Answer, Failure, FailureKind, Outcome
 
 OK_HEAD = b"HTTP/1.1 200 OK\r\n"
 SHORT = {"timeout": 0.4, "connect_timeout": 0.3, "answer_header_bytes": "16KiB", "answer_body_bytes": "64KiB"}
@@ -103,6 +103,13 @@ async def shuts_its_side_after_an_answer_without_length(peer: Peer) -> None:
     await peer.rest()
 
 
+async def sends_1xx_without_end(peer: Peer) -> None:
+    await peer.request()
+    while True:
+        await peer.send(INFORMATIONAL * 5)
+        await asyncio.sleep(0.002)
+
+
 async def answers_before_the_request_ended(peer: Peer) -> None:
     await peer.request_head()
     await peer.send(b"HTTP/1.1 413 Too Large\r\nContent-Length: 9\r\n\r\ntoo large")
@@ -121,7 +128,9 @@ CASES = {
     "one byte of the head at a time": Case(sends_a_byte_of_the_head_at_a_time, FailureKind.TIMEOUT),
     "one byte of the body at a time": Case(sends_a_byte_of_the_body_at_a_time, FailureKind.TIMEOUT),
     "endless body with a length": Case(pours(OK_HEAD + b"Content-Length: 99999999999\r\n\r\n", b"x" * 9999), 200),
-    "endless body in chunks": Case(pours(OK_HEAD + b"Transfer-Encoding: chunked\r\n\r\n", b"5\r\nabcde\r\n" * 500), 200),
+    "endless body in chunks": Case(
+        pours(OK_HEAD + b"Transfer-Encoding: chunked\r\n\r\n", b"5\r\nabcde\r\n" * 500), 200
+    ),
     "endless body without length": Case(pours(b"HTTP/1.1 500 Oh\r\n\r\n", b"x" * 9999), 500),
     "endless chunk extension": Case(
         pours(OK_HEAD + b"Transfer-Encoding: chunked\r\n\r\n5;", b"x" * 999),
@@ -133,7 +142,8 @@ CASES = {
         FailureKind.ANSWER_HEADERS_TOO_LARGE,
         ("wire",),
     ),
-    "endless 1xx": Case(pours(b"", INFORMATIONAL), FailureKind.ANSWER_INFORMATIONAL_FLOOD),
+    "endless 1xx": Case(sends_1xx_without_end, FailureKind.ANSWER_INFORMATIONAL_FLOOD),
+    "flood of 1xx": Case(pours(b"", INFORMATIONAL * 1000), FailureKind.ANSWER_INFORMATIONAL_FLOOD, ("wire",)),
     "10 MB header": Case(pours(OK_HEAD + b"X-Big: ", b"x" * 10_000), FailureKind.ANSWER_HEADERS_TOO_LARGE),
     "header name without end": Case(pours(OK_HEAD, b"x" * 10_000), FailureKind.ANSWER_HEADERS_TOO_LARGE),
     "status line without end": Case(pours(b"HTTP/1.1 200 ", b"x" * 999), FailureKind.ANSWER_HEADERS_TOO_LARGE),
@@ -165,7 +175,9 @@ CASES = {
     "rubbish behind the answer": Case(after_request(ANSWER_AND_RUBBISH), 200, ("wire",)),
     "204 with a body": Case(after_request(BODY_BEHIND_204), 204, ("wire",)),
     # aiohttp parses what came together as one, and takes none of it when a part is malformed.
-    "rubbish after the answer": Case(after_request(ANSWER_AND_RUBBISH), (200, FailureKind.ANSWER_MALFORMED), ("aiohttp",)),
+    "rubbish after the answer": Case(
+        after_request(ANSWER_AND_RUBBISH), (200, FailureKind.ANSWER_MALFORMED), ("aiohttp",)
+    ),
     "body after 204": Case(after_request(BODY_BEHIND_204), (204, FailureKind.ANSWER_MALFORMED), ("aiohttp",)),
     "answer before the request ended": Case(answers_before_the_request_ended, 413, value=BIG),
     # The system answers with a reset when the request arrives after the end.
@@ -180,7 +192,9 @@ CASES = {
     "reset after the request": Case(resets_after(b""), FailureKind.CONNECTION_RESET),
     "reset in the head": Case(resets_after(OK_HEAD + b"X-Half: "), FailureKind.CLOSED_IN_ANSWER, ("wire",)),
     "reset in the body": Case(resets_after(OK_HEAD + b"Content-Length: 9\r\n\r\nhalf"), FailureKind.CLOSED_IN_ANSWER),
-    "reset in a body without length": Case(resets_after(OK_HEAD + b"\r\nhalf"), FailureKind.CLOSED_IN_ANSWER, ("wire",)),
+    "reset in a body without length": Case(
+        resets_after(OK_HEAD + b"\r\nhalf"), FailureKind.CLOSED_IN_ANSWER, ("wire",)
+    ),
     "half-close without an answer": Case(shuts_its_side_without_an_answer, FailureKind.CLOSED_WITHOUT_ANSWER),
     "half-close behind an answer without length": Case(shuts_its_side_after_an_answer_without_length, 200),
     "rubbish": Case(after_request(b"SSH-2.0-OpenSSH_9.6\r\n"), FailureKind.ANSWER_MALFORMED),
@@ -237,7 +251,9 @@ async def test_a_compressed_answer_is_not_unpacked(sender: str) -> None:
 
 @pytest.mark.parametrize("sender", ["wire", "aiohttp"])
 async def test_a_few_1xx_answers_are_skipped(sender: str) -> None:
-    data = INFORMATIONAL * 3 + b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n" + OK_HEAD + b"Content-Length: 2\r\n\r\nok"
+    data = (
+        INFORMATIONAL * 3 + b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n" + OK_HEAD + b"Content-Length: 2\r\n\r\nok"
+    )
     async with ScriptedServer(after_request(data)) as server, running_sender(sender, server.url) as run:
         assert await run.answer() == Answer(200, b"ok")
 

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 from aiohttp import web
+from tests.http.sender_harness import make_delivery, running_sender, until
 
 from hookline.engine.verdicts import Answer, FailureKind
 from hookline.errors import UnsendableRecord
 from hookline.version import __version__
-from tests.http.sender_harness import make_delivery, running_sender
 
 pytestmark = pytest.mark.parametrize("kind", ["wire", "aiohttp"])
 
@@ -119,9 +119,7 @@ async def test_many_requests_are_under_way_at_once(kind: str) -> None:
     async with serving() as service, running_sender(kind, service.url, in_flight=50) as run:
         service.gate = asyncio.Event()
         deliveries = [run.send(make_delivery(offset=offset)) for offset in range(50)]
-        async with asyncio.timeout(5):
-            while len(service.requests) < 50:
-                await asyncio.sleep(0.01)
+        await until(lambda: len(service.requests) == 50)
         assert not run.outcomes
         service.gate.set()
         assert {await run.outcome(delivery) for delivery in deliveries} == {Answer(200, b'{"status": "Accepted"}')}

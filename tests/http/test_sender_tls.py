@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 import trustme
-
-from hookline.engine.verdicts import Answer, FailureKind
 from tests.http.scripted_server import OK, Peer, ScriptedServer, behave
 from tests.http.sender_harness import make_delivery, running_sender
+
+from hookline.engine.verdicts import Answer, FailureKind
 
 pytestmark = pytest.mark.parametrize("kind", ["wire", "aiohttp"])
 
@@ -145,9 +145,8 @@ async def test_a_reset_in_the_handshake_is_named(kind: str, authority: Authority
         await peer.reader.read(1)
         peer.reset()
 
-    async with ScriptedServer(resets) as server:
-        async with running_sender(kind, server.url.replace("http:", "https:")) as run:
-            assert (await run.failure()).kind in (FailureKind.CONNECTION_RESET, FailureKind.TLS_FAILED)
+    async with ScriptedServer(resets) as server, running_sender(kind, server.url.replace("http:", "https:")) as run:
+        assert (await run.failure()).kind in (FailureKind.CONNECTION_RESET, FailureKind.TLS_FAILED)
 
 
 async def test_our_certificate_is_shown_to_a_service_that_asks(kind: str, authority: Authority) -> None:

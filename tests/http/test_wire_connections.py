@@ -9,6 +9,7 @@ from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.http.sender_harness import make_delivery
 
 from hookline.engine.delivery import Delivery
 from hookline.engine.verdicts import Failure, FailureKind, Outcome
@@ -17,7 +18,6 @@ from hookline.http.connector import ConnectError
 from hookline.http.wire_connection import WireConnection
 from hookline.http.wire_sender import WireSender
 from hookline.settings.deliver import Deliver
-from tests.http.sender_harness import make_delivery
 
 ADDRESS = Address("127.0.0.1", 80, 2)
 TIMEOUT_SECONDS = 10.0
@@ -110,7 +110,8 @@ class World:
         self.sender: Any = WireSender(
             Deliver(in_flight=in_flight, timeout=TIMEOUT_SECONDS), clock=lambda: self.now, random=Random(1)
         )
-        self.connector = self.sender._connector = ScriptedConnector()
+        self.connector = ScriptedConnector()
+        self.sender._connector = self.connector  # type: ignore[assignment]
         self.sends_again = sends_again
         self.sent: list[Delivery] = []
         self.outcomes: dict[Delivery, list[Outcome]] = {}
@@ -151,8 +152,8 @@ class World:
         elif transport is not None and event == "receive":
             transport.connection.data_received(argument)
         elif transport is not None and event == "end":
-            if not transport.connection.eof_received():
-                transport.close()
+            transport.connection.eof_received()
+            transport.close()
         elif transport is not None and event == "reset":
             transport.end(ConnectionResetError(104, "Connection reset by peer"))
 

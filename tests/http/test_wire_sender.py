@@ -11,13 +11,13 @@ from random import Random
 from typing import Any
 
 import pytest
+from tests.http.scripted_server import OK, Peer, ScriptedServer, behave
+from tests.http.sender_harness import RunningSender, make_delivery, running, running_sender, until
 
 from hookline.engine.verdicts import Answer, Failure, FailureKind
 from hookline.http.addresses import Address
 from hookline.http.wire_sender import WireSender
 from hookline.settings.deliver import Deliver
-from tests.http.scripted_server import OK, Peer, ScriptedServer, behave
-from tests.http.sender_harness import RunningSender, make_delivery, running, running_sender, until
 
 needs_many_loopback_addresses = pytest.mark.skipif(
     sys.platform == "darwin", reason="macOS has no loopback address but 127.0.0.1"
@@ -356,7 +356,9 @@ async def test_an_address_that_left_the_name_still_gives_the_answer_that_is_unde
     resolver = Resolver("127.0.0.1")
     async with ScriptedServer(waits_for_the_gate) as server:
         now = [0.0]
-        sender = wire_sender(f"http://service.test:{server.port}/", resolver=resolver, clock=lambda: now[0], timeout=900)
+        sender = wire_sender(
+            f"http://service.test:{server.port}/", resolver=resolver, clock=lambda: now[0], timeout=900
+        )
         run = RunningSender(sender)
         await sender.start(run.on_outcome)
         delivery = run.send(make_delivery())

@@ -71,8 +71,8 @@ class WireConnection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """The connection is open, TLS included."""
         self._transport = cast("asyncio.Transport", transport)
-        # So `pause_writing` is called when the system did not take a request at once. Not 0, since asyncio's TLS (3.11 to
-        # 3.14) compares with >= and would call it for an empty buffer too.
+        # So `pause_writing` is called when the system did not take a request at once. Not 0, since asyncio's TLS (3.11
+        # to 3.14) compares with >= and would call it for an empty buffer too.
         self._transport.set_write_buffer_limits(high=1)
         self.write = self._transport.write
         self.is_open = True
