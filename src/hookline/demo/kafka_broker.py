@@ -96,7 +96,8 @@ class KafkaBroker:
         self._start_timeout_seconds = start_timeout_seconds
         self._stop_timeout_seconds = stop_timeout_seconds
         self._ports: list[dict[str, int]] = []
-        self.cluster_id = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+        # One that begins with a dash would be taken for an option by Kafka's tools.
+        self.cluster_id = "k" + base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")[1:]
         self.nodes: list[KafkaNode] = []
         """One a broker; each can be stopped, killed and started alone with `stop_node` and `start_node`."""
         replicas = str(min(3, nodes))
