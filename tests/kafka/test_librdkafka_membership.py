@@ -91,13 +91,15 @@ async def test_partitions_that_stay_through_a_rebalance_stay_paused(kafka_broker
 async def test_a_rebalance_is_answered_while_nobody_fetches(kafka_broker: Any, group: Any) -> None:
     topic = make_topic(kafka_broker.bootstrap)
     kafka = settings(kafka_broker.bootstrap, topic, **group)
+    produce(kafka_broker.bootstrap, topic, 40)
     async with started(kafka) as first:
-        await fetch_until(lambda: len(first[1].owned) == 4, first)
+        # The last fetch is answered, so that nothing is asked for from then on.
+        await fetch_until(lambda: len(first[1].records) == 40, first)
         async with started(kafka) as second:
             await fetch_until(lambda: len(second[1].owned) == 2, second)
             assert first[1].owned.isdisjoint(second[1].owned)
-            produce(kafka_broker.bootstrap, topic, 40)
-            await fetch_until(lambda: len(first[1].records) == len(second[1].records) == 20, first, second)
+            produce(kafka_broker.bootstrap, topic, 40, first=40)
+            await fetch_until(lambda: len(first[1].records) == 60 and len(second[1].records) == 20, first, second)
 
 
 class CommitsWhileRevoked(Listener):
