@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+import logging
+from collections.abc import Callable, Iterator, Mapping
 
 import hypothesis
 import pytest
+import structlog
 import uvloop
 
 pytest_plugins = ["tests.support.kafka_fixtures"]
@@ -27,3 +29,31 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "kafka_broker" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.kafka)
+
+
+@pytest.fixture(autouse=True)
+def logging_as_before() -> Iterator[None]:
+    """Undo what a test, or what it calls, configures of logging: that belongs to the whole process."""
+    root = logging.getLogger()
+    handlers = list(root.handlers)
+    levels = _levels()
+    configuration = structlog.get_config() if structlog.is_configured() else None
+    yield
+    for handler in [handler for handler in root.handlers if handler not in handlers]:
+        # Those of pytest come and go with the phases of a test.
+        if not type(handler).__module__.startswith("_pytest."):
+            root.removeHandler(handler)
+            handler.close()
+    for name, level in _levels().items():
+        if level != levels.get(name, logging.NOTSET):
+            logging.getLogger(name).setLevel(levels.get(name, logging.NOTSET))
+    if configuration is not None:
+        structlog.configure(**configuration)
+    else:
+        structlog.reset_defaults()
+
+
+def _levels() -> dict[str, int]:
+    root = logging.getLogger()
+    named = {name: it.level for name, it in root.manager.loggerDict.items() if isinstance(it, logging.Logger)}
+    return {"": root.level, **named}
