@@ -2,7 +2,7 @@
 
 An outage, or a bad release of the service that refuses everything, must not pour a topic into the dead letters. So each
 such dead letter costs one, a success pays for some, and time for a few; the allowance never exceeds its start. When it
-is spent, the destination counts as down. (A token limiter over acknowledgements, as Uber's consumer proxy describes it.)
+is spent, the destination counts as down. (Uber's consumer proxy has such a limiter over acknowledgements.)
 """
 
 from __future__ import annotations

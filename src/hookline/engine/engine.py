@@ -12,7 +12,7 @@ Theory of operation. A delivery is in one place at a time:
 Only the first of a lane is in any place but `waiting`, and it keeps the lane until it is settled: so order holds
 through retries and dead letters. Settling frees the lane, moves the ledger, and gives back what it held.
 
-Everything belongs to an `Assignment` with an epoch. `revoke` fences it: whatever comes back later is counted as stale and
+Everything belongs to an `Assignment` with an epoch. `revoke` fences it: what comes back later is counted as stale and
 changes nothing. Queues drop what is fenced when they meet it.
 
 The control plane (verdicts other than delivered, breaker, allowance, retries) runs on failures and in `advance`, the

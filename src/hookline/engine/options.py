@@ -23,7 +23,7 @@ class Order(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class EngineOptions:
-    """`fetch_records` is how many records a batch has at most; `dead_letters_at_once` how many are written at a time."""
+    """`fetch_records` is how many records a batch has at most; `dead_letters_at_once` how many are written at once."""
 
     order: Order = Order.KEY
     keyless_in_order: bool = False
