@@ -70,7 +70,10 @@ def sort_out(messages: Sequence[Message[Any, Any]], positions: Mapping[TopicPart
                 headers,  # type: ignore[arg-type]  # A list of pairs when it comes from a broker.
             )
         )
-    batches = [Batch(key, records, ends.get(key, records[-1].offset + 1)) for key, records in runs.items() if records]
+    # An end can be told between the records, when more were written meanwhile.
+    batches = [
+        Batch(key, records, max(ends.get(key, 0), records[-1].offset + 1)) for key, records in runs.items() if records
+    ]
     batches += [Batch(key, (), end) for key, end in ends.items() if key not in runs and end > positions[key]]
     return Sorted(batches, ends, errors)
 
