@@ -111,6 +111,8 @@ def consumer_options(kafka: Kafka) -> dict[str, Any]:
         "session_timeout_ms": session_ms,
         "heartbeat_interval_ms": max(1, min(_HEARTBEAT_MS_MAX, session_ms // 3)),
         "max_poll_interval_ms": milliseconds(kafka.max_poll_interval),
+        # For how long others wait for us in a rebalance. By default the session timeout, which draining may exceed.
+        "rebalance_timeout_ms": milliseconds(kafka.max_poll_interval),
         "isolation_level": kafka.isolation,
         "enable_auto_commit": False,
         "auto_offset_reset": "none",
