@@ -100,7 +100,7 @@ class DeadLetter(Section):
     """How many records may be dead-lettered for failing to be delivered that no success has paid for."""
     allowance_refill: PositiveDuration = 60.0
     """The time in which one such record is allowed again without a success."""
-    success_pays: float = Field(default=0.1, gt=0.0, le=1.0)
+    success_pays: float = Field(default=1.0, gt=0.0, le=1.0)
     """How many such records one successful delivery pays for, up to the allowance."""
     write_timeout: PositiveDuration = 30.0
     """The time for writing one."""
