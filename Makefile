@@ -8,7 +8,8 @@ PYTHON ?=
 VENV := .venv
 BIN := $(VENV)/bin
 LOCK := requirements/development.txt
-QUICK_TESTS := -m "not kafka and not browser"
+# Those that need no broker and no browser, a few at once since many of them wait.
+QUICK_TESTS := -q -n 4 --dist worksteal -m "not kafka and not browser"
 # Further arguments, as in: make demo ARGUMENTS="--seconds 20 --faults"
 ARGUMENTS =
 
@@ -34,10 +35,10 @@ test: lint ## all checks and tests; the quick ones also on another Python, if th
 	folder=.cache/venv-`"$$other" -c 'import sys; print("%d.%d" % sys.version_info[:2])'`; \
 	$(MAKE) --no-print-directory PYTHON="$$other" $$folder/.installed && \
 	echo "The quick tests once more, with $$other" && \
-	$$folder/bin/python -m pytest -q $(QUICK_TESTS)
+	$$folder/bin/python -m pytest $(QUICK_TESTS)
 
 check: lint ## format, lint, types and the quick tests, in under a minute
-	$(BIN)/python -m pytest -q $(QUICK_TESTS)
+	$(BIN)/python -m pytest $(QUICK_TESTS) --hypothesis-profile=brief
 
 lint: setup ## format, lint and types alone; changes nothing
 	$(BIN)/ruff format --check .

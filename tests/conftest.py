@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
+from typing import Any
 
 import hypothesis
 import pytest
@@ -15,6 +16,7 @@ pytest_plugins = ["tests.support.kafka_fixtures"]
 
 # No deadline for one example: two busy cores make any such limit a coin toss. The blob repeats a failure elsewhere.
 hypothesis.settings.register_profile("steady", deadline=None, print_blob=True)
+hypothesis.settings.register_profile("brief", hypothesis.settings.get_profile("steady"), max_examples=20)
 hypothesis.settings.load_profile("steady")
 
 
@@ -29,6 +31,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "kafka_broker" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.kafka)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_report_to_serializable(report: object) -> Generator[None, dict[str, Any] | None, dict[str, Any] | None]:
+    """Let tests of hostile text run in parallel: what goes between the processes must have no lone surrogate."""
+    data = yield
+    if data is not None and data.get("sections"):
+        data["sections"] = [(name, text.encode(errors="backslashreplace").decode()) for name, text in data["sections"]]
+    return data
 
 
 @pytest.fixture(autouse=True)
