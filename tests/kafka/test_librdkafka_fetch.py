@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import subprocess
 import sys
@@ -220,6 +221,25 @@ async def test_a_commit_that_the_broker_does_not_answer_is_given_up(
                 await source.commit({partition: OffsetCommit(4)})
         await source.commit({partition: OffsetCommit(5)})
         assert committed(kafka_broker.bootstrap, kafka.group_id, topic, 0)[0] == 5
+
+
+async def test_a_commit_that_nobody_waits_for_any_more_is_made_and_reported_by_nobody(kafka_broker: Any) -> None:
+    topic = make_topic(kafka_broker.bootstrap, 1)
+    produce(kafka_broker.bootstrap, topic, 10, 1)
+    kafka = settings(kafka_broker.bootstrap, topic)
+    reported: list[dict[str, Any]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: reported.append(context))
+    async with started(kafka) as (source, listener):
+        await fetch_until(lambda: len(listener.records) == 10, (source, listener))
+        listener.next_offsets.clear()
+        for metadata in ("x" * 5000, "fits"):
+            committing = asyncio.create_task(source.commit({TopicPartition(topic, 0): OffsetCommit(4, metadata)}))
+            await asyncio.sleep(0)
+            committing.cancel()
+            await fetch_for(0.3, (source, listener))
+    gc.collect()
+    assert reported == []
+    assert committed(kafka_broker.bootstrap, kafka.group_id, topic, 0) == (4, "fits")
 
 
 async def test_metadata_that_are_too_long_are_rejected_and_shorter_ones_taken(kafka_broker: Any) -> None:

@@ -162,6 +162,8 @@ async def test_a_member_whose_service_stopped_asking_leaves_and_joins_again_when
 ) -> None:
     topic = make_topic(kafka_broker.bootstrap, 1)
     produce(kafka_broker.bootstrap, topic, 10, 1)
+    if group == GROUPS["range"]:
+        pytest.skip("both clients are held to this elsewhere")
     kafka = settings(kafka_broker.bootstrap, topic, **group, max_poll_interval=3.0)
     async with started(kafka) as member:
         listener = member[1]

@@ -17,7 +17,7 @@ from hookline.settings.kafka import Kafka
 
 _log = logging.getLogger("hookline.kafka")
 
-_STOP_SECONDS = 20.0
+_STOP_SECONDS = 10.0
 # A call of the client that takes longer than two requests and this has hung, as blocking commits are known to do:
 # https://github.com/confluentinc/confluent-kafka-python/issues/1801
 _HUNG_SECONDS = 30.0
@@ -97,12 +97,16 @@ class LibrdkafkaSource:
         if not commits:
             return None
         answer: asyncio.Future[None] = self._loop.create_future()
+        # An outcome that comes when nobody waits for it any more is no mistake that asyncio should report.
+        answer.add_done_callback(_outcome_is_known)
         self._running().commit(commits, generations, answer)
         timeout = self._kafka.request_timeout
-        await asyncio.wait({answer, self._ended}, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
-        if answer.done():
-            return answer.result()
-        answer.cancel()
+        try:
+            await asyncio.wait({answer, self._ended}, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
+            if answer.done():
+                return answer.result()
+        finally:
+            answer.cancel()
         if self._ended.done():
             raise CommitDeferred("the Kafka client ended before the broker answered the commit")
         raise KafkaUnavailable(f"the broker did not answer a commit within {timeout:g} s (kafka.request_timeout)")
@@ -262,3 +266,8 @@ class LibrdkafkaSource:
             yield
         finally:
             self._listening -= 1
+
+
+def _outcome_is_known(answer: asyncio.Future[None]) -> None:
+    if not answer.cancelled():
+        answer.exception()
