@@ -73,6 +73,27 @@ class Assignment:
         self.map_room = max(0, (usable - used) // _BYTES_FOR_A_SPLIT)
         return self.map_room > 0
 
+    def must_wait_for_map_room(self, delivery: Delivery, capacity_bytes: int) -> bool:
+        """Whether a delivery above the highest settled offset is deferred; asked when `map_room` is used up.
+
+        The oldest never is, since only it makes the map smaller: a restored map may be full before anything is sent.
+        While others are deferred, those that come later are too, without another look, which costs O(unsettled).
+        """
+        if delivery is self.ledger.oldest:
+            return False
+        if not self.deferred and self.has_map_room(capacity_bytes):
+            return False
+        self.deferred.append(delivery)
+        return True
+
+    def take_deferred(self, capacity_bytes: int) -> deque[Delivery]:
+        """Those that may be sent now: all when there is room again or the oldest has come to be among them."""
+        deferred = self.deferred
+        if deferred and (self.has_map_room(capacity_bytes) or self.ledger.oldest in deferred):
+            self.deferred = deque()
+            return deferred
+        return deque()
+
     def due_commit(self, limit_characters: int, wide: bool) -> OffsetCommit | None:
         """What should be committed, None when nothing was settled or passed over since the last acknowledged commit.
 

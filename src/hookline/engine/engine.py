@@ -160,8 +160,7 @@ class Engine:
                 continue
             if delivery.offset > assignment.ledger.highest_settled:
                 assignment.map_room -= 1
-                if assignment.map_room < 0 and not assignment.has_map_room(self._map_capacity_bytes):
-                    assignment.deferred.append(delivery)
+                if assignment.map_room < 0 and assignment.must_wait_for_map_room(delivery, self._map_capacity_bytes):
                     continue
             delivery.attempt += 1
             delivery.in_flight = True
@@ -328,9 +327,7 @@ class Engine:
         if self.breaker.probing and not self._ready and due is not None:
             self._come_back()
         for assignment in self.assignments:
-            if assignment.deferred and assignment.has_map_room(self._map_capacity_bytes):
-                self._ready.extendleft(reversed(assignment.deferred))
-                assignment.deferred.clear()
+            self._ready.extendleft(reversed(assignment.take_deferred(self._map_capacity_bytes)))
         if self.options.retry.max_age and self.in_flight >= self._places:
             self._expire_ready(now)
 
