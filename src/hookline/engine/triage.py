@@ -70,18 +70,22 @@ class Triage:
         if verdict is Verdict.REJECT:
             if self.allowance.spend(now, successes):
                 return Reason.REJECTED
+            delivery.attempt -= 1
             self._allowance_spent(now)
             return now + self.breaker.policy.probe_delay
         counts = self._counts_against_record(outcome, trouble, successes)
         self._tell_breaker(delivery, outcome, now, retry_after_seconds, successes)
         trouble.successes_seen = successes
+        failures = delivery.attempt
         if not counts or self.breaker.down:
             delivery.attempt -= 1
+            # A lone record never opens the breaker, so its own waits must grow; while down, the probes' waits do.
+            failures = delivery.attempt if self.breaker.down else trouble.attempts
         elif self._retry.max_attempts and delivery.attempt >= self._retry.max_attempts:
             if self.allowance.spend(now, successes):
                 return _exhausted(outcome)
             self._allowance_spent(now)
-        return now + self._retry.delay_after(max(1, delivery.attempt), self._random())
+        return now + self._retry.delay_after(max(1, failures), self._random())
 
     def _note(self, delivery: Delivery, outcome: Outcome, now: float) -> Trouble:
         trouble = delivery.trouble
