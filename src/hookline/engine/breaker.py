@@ -118,13 +118,14 @@ class Breaker:
                 self._wait_longer()
                 self.open("failed again while ramping up", now)
         elif self.state is DestinationState.OPEN and self.places:
-            self._wait_longer()
             self.open(self.detail, now)
         elif self.state is DestinationState.STOPPED and self.places:
             self.stop(self.detail, self.policy.credentials_probe_delay, now)
 
     def open(self, detail: str, now: float) -> None:
-        """Send nothing until the next probe."""
+        """Send nothing until the next probe, and longer when this one failed."""
+        if self.probing:
+            self._wait_longer()
         self.probe_at = now + self._probe_delay
         self._change(DestinationState.OPEN, detail, places=0)
 
