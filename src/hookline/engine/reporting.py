@@ -71,7 +71,7 @@ def explain(engine: Engine, partition: TopicPartition, now: float) -> list[str]:
     if assignment.paused:
         sentences.append(f"Nothing more of it is fetched: {assignment.paused}.")
     if oldest is None:
-        sentences.append(f"All {assignment.ledger.position} offsets that were read are settled: it waits for records.")
+        sentences.append(f"All before offset {assignment.ledger.position} is settled: it waits for records.")
     return sentences
 
 
