@@ -1,0 +1,46 @@
+"""The budget: how much may be held and fetched."""
+
+from __future__ import annotations
+
+from hookline.engine.budget import Bounds, Budget
+
+BOUNDS = Bounds(records=100, bytes=10_000, partition_records=40, partition_bytes=4_000)
+
+
+def test_room_is_what_is_left_of_the_records() -> None:
+    budget = Budget(BOUNDS)
+    budget.take(90, 90, 1)
+    assert budget.room(1_000) == 10
+    assert budget.room(5) == 5
+
+
+def test_room_expects_records_as_large_as_the_largest_seen() -> None:
+    budget = Budget(BOUNDS)
+    budget.take(2, 4_000, 2_000)
+    assert budget.room(1_000) == 3
+
+
+def test_a_large_record_of_long_ago_counts_for_less_in_time() -> None:
+    budget = Budget(BOUNDS)
+    budget.take(1, 2_000, 2_000)
+    for _ in range(1_000):
+        budget.forget_largest()
+    assert budget.room(50) == 50
+
+
+def test_nothing_more_is_fetched_when_enough_is_held_but_one_always_fits_when_nothing_is() -> None:
+    budget = Budget(BOUNDS)
+    budget.take(1, 50_000, 50_000)
+    assert budget.room(10) == 0
+    budget.held_records = budget.held_bytes = 0
+    assert budget.room(10) == 1
+
+
+def test_a_partition_is_paused_at_its_share_and_goes_on_at_half_of_it() -> None:
+    budget = Budget(BOUNDS)
+    assert budget.excess(39, 3_999) == ""
+    assert "bounds.partition_records 40" in budget.excess(40, 0)
+    assert "bounds.partition_bytes 4000" in budget.excess(0, 4_000)
+    assert budget.eased(20, 2_000)
+    assert not budget.eased(21, 0)
+    assert not budget.eased(0, 2_001)
