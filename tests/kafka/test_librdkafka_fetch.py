@@ -8,11 +8,13 @@ import os
 import subprocess
 import sys
 import threading
+from pathlib import Path
 from typing import Any
 
 import pytest
 from confluent_kafka import Producer
 from tests.kafka.librdkafka_helpers import (
+    GROUPS,
     WAIT_SECONDS,
     Listener,
     committed,
@@ -24,6 +26,7 @@ from tests.kafka.librdkafka_helpers import (
     started,
 )
 
+from hookline.demo.kafka_broker import KafkaBroker
 from hookline.engine.records import Batch, OffsetCommit, SourceRecord, TopicPartition
 from hookline.errors import CommitRejected, KafkaUnavailable, SourceFatal
 from hookline.kafka import librdkafka_source
@@ -256,6 +259,34 @@ async def test_metadata_that_are_too_long_are_rejected_and_shorter_ones_taken(ka
         await source.commit({partition: OffsetCommit(4, "\u4e00" * 1000)})
         assert committed(kafka_broker.bootstrap, kafka.group_id, topic, 0) == (4, "\u4e00" * 1000)
         listener.next_offsets.clear()
+
+
+@pytest.mark.parametrize("group", GROUPS.values(), ids=GROUPS.keys())
+async def test_a_batch_that_is_corrupt_is_not_skipped_and_is_read_once_it_is_repaired(
+    kafka_broker: KafkaBroker, group: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    topic = make_topic(kafka_broker.bootstrap, 2)
+    for number in range(3):
+        # Each call writes a batch of its own to each partition.
+        produce(kafka_broker.bootstrap, topic, 20, 2, first=number * 20)
+    segment = kafka_broker.nodes[0]._folder / "data" / f"{topic}-0" / f"{0:020}.log"
+    at = segment.read_bytes().index(b"30")
+    _overwrite(segment, at, b"?")
+    async with started(settings(kafka_broker.bootstrap, topic, **group)) as (source, listener):
+        await fetch_until(lambda: len(listener.records) == 40, (source, listener))
+        await fetch_for(2.5, (source, listener))
+        assert [record.offset for record in listener.records if record.partition == 0] == list(range(10))
+        assert source.position(TopicPartition(topic, 0)) == 10
+        assert f"{topic}-0: a batch of records cannot be read, and nothing behind it is: _BAD_MSG" in caplog.text
+        _overwrite(segment, at, b"3")
+        await fetch_until(lambda: len(listener.records) == 60, (source, listener))
+        assert [record.offset for record in listener.records if record.partition == 0] == list(range(30))
+
+
+def _overwrite(path: Path, at: int, data: bytes) -> None:
+    with path.open("r+b") as file:
+        file.seek(at)
+        file.write(data)
 
 
 async def test_a_header_whose_name_is_no_text_does_not_stop_the_records_behind_it(kafka_broker: Any) -> None:

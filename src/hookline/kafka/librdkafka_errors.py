@@ -71,6 +71,9 @@ TOPIC_MISSING = frozenset(
 """Not there, or just made and not known everywhere yet."""
 
 ALL_DOWN = ClientError._ALL_BROKERS_DOWN
+CORRUPT = frozenset({ClientError._BAD_MSG, ClientError._BAD_COMPRESSION, ClientError._NOT_IMPLEMENTED})
+"""A batch of records that cannot be read. The client skips it and goes on, which would lose it."""
+
 UNREACHABLE = frozenset({ALL_DOWN, ClientError._RESOLVE})
 """No broker accepts a connection, or has an address."""
 

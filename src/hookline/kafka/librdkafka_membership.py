@@ -7,6 +7,7 @@ generation is the number of an assignment: whatever was read or asked for under 
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Collection, Coroutine, Mapping, Sequence
 from typing import Any, Protocol
 
@@ -32,6 +33,7 @@ _log = logging.getLogger("hookline.kafka")
 
 # Of `max_poll_interval`, which is also how long brokers wait for us in a rebalance.
 _ANSWER_SHARE = 0.9
+_READ_AGAIN_SECONDS = 1.0
 
 
 class Owner(Protocol):
@@ -65,6 +67,7 @@ class Membership:
         self.positions: dict[TopicPartition, int] = {}
         self.commits = Commits(consumer, bridge, self.generations)
         self.pauses = Pauses(consumer)
+        self._read_again_at: dict[TopicPartition, float] = {}
 
     def subscribe(self) -> None:
         """Ask to join the group; the rest happens while the client is polled."""
@@ -157,6 +160,7 @@ class Membership:
         for partition in partitions:
             self.generations.pop(partition, None)
             self.positions.pop(partition, None)
+            self._read_again_at.pop(partition, None)
 
     def _starts(self, partitions: Sequence[TopicPartition]) -> dict[TopicPartition, OffsetCommit]:
         asked = [ClientPartition(*partition) for partition in partitions]
@@ -203,8 +207,24 @@ class Membership:
         )
         return {TopicPartition(p.topic, p.partition): p.offset for p in found}
 
+    def read_again_later(self, partition: TopicPartition) -> None:
+        """What is at the position could not be read: stand still there, and try again in a moment."""
+        self.pauses.hold(partition)
+        self._read_again_at[partition] = time.monotonic() + _READ_AGAIN_SECONDS
+
+    def read_again_if_due(self) -> None:
+        """Try again what could not be read."""
+        now = time.monotonic()
+        for partition in [partition for partition, due in self._read_again_at.items() if due <= now]:
+            del self._read_again_at[partition]
+            self.pauses.let_go(partition)
+            self._assign_anew(partition)
+
     def offset_lost(self, partition: TopicPartition, reason: str) -> None:
         """The position is outside the log: go on from an end of it, or raise `OffsetLost` if that was not allowed."""
+        if partition in self._read_again_at:
+            # Having skipped a batch that it could not read, the client (2.16.1) goes on at an offset that it made up.
+            return
         position = self.positions[partition]
         timeout = self._kafka.request_timeout
         first, end = self._bridge.insist(
@@ -222,17 +242,28 @@ class Membership:
         _log.warning("%s; going on from offset %d, as kafka.on_offset_lost says", gap, start)
         with self._callback():
             self._give_back([partition])
-            self._restart(partition, start)
+            self._admit({partition: OffsetCommit(start)})
+            self.pauses.assigned([partition])
+            self._assign_anew(partition)
 
-    def _restart(self, partition: TopicPartition, offset: int) -> None:
-        # Seeking is refused (_STATE) once the client gave up on a partition, so it is assigned anew.
-        if is_incremental(self._kafka):
-            self._consumer.incremental_unassign([ClientPartition(*partition)])
-            self._take({partition: OffsetCommit(offset)})
-            return
-        self._admit({partition: OffsetCommit(offset)})
-        self._consumer.assign([ClientPartition(*p, position) for p, position in self.positions.items()])
-        self.pauses.assigned([partition])
+    def _assign_anew(self, partition: TopicPartition) -> None:
+        """Have the client read a partition from our position on, wherever it stands itself.
+
+        Seeking is refused (_STATE) once it gave up on a partition.
+        """
+        where = ClientPartition(*partition)
+        try:
+            if is_incremental(self._kafka):
+                if where in self._consumer.assignment():
+                    self._consumer.incremental_unassign([where])
+                self._consumer.incremental_assign([ClientPartition(*partition, self.positions[partition])])
+            else:
+                self._consumer.assign([ClientPartition(*p, position) for p, position in self.positions.items()])
+        except KafkaException as error:
+            if is_fatal(cause(error)):
+                raise translated(cause(error), "taking partitions") from error
+            _log.warning("%s could not be assigned anew yet: %s", partition, describe(cause(error)))
+            self.read_again_later(partition)
 
 
 class _Callback:

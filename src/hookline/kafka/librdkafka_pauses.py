@@ -21,6 +21,7 @@ class Pauses:
         self._asked: set[TopicPartition] = set()
         self._in_client: set[TopicPartition] = set()
         self._assigned: set[TopicPartition] = set()
+        self._held: set[TopicPartition] = set()
         self._choked = False
 
     def pause(self, partitions: Collection[TopicPartition]) -> None:
@@ -31,6 +32,16 @@ class Pauses:
     def resume(self, partitions: Collection[TopicPartition]) -> None:
         """Fetch these again."""
         self._asked.difference_update(partitions)
+        self._apply()
+
+    def hold(self, partition: TopicPartition) -> None:
+        """Fetch no more of this until `let_go`, whatever else is asked for it."""
+        self._held.add(partition)
+        self._apply()
+
+    def let_go(self, partition: TopicPartition) -> None:
+        """Undo `hold`."""
+        self._held.discard(partition)
         self._apply()
 
     def choke(self) -> None:
@@ -47,8 +58,8 @@ class Pauses:
 
     def forget(self, partitions: Collection[TopicPartition]) -> None:
         """These are no longer ours, or about to be assigned anew: whatever was asked for them is void."""
-        self._asked.difference_update(partitions)
-        self._assigned.difference_update(partitions)
+        for asked in (self._asked, self._held, self._assigned):
+            asked.difference_update(partitions)
 
     def assigned(self, partitions: Collection[TopicPartition]) -> None:
         """The client has these now."""
@@ -56,7 +67,7 @@ class Pauses:
         self._apply()
 
     def _apply(self) -> None:
-        wanted = self._assigned if self._choked else self._asked & self._assigned
+        wanted = self._assigned if self._choked else (self._asked | self._held) & self._assigned
         to_pause = wanted - self._in_client
         to_resume = (self._in_client - wanted) & self._assigned
         if to_pause:

@@ -18,7 +18,7 @@ from hookline.engine.records import Batch, OffsetCommit, TopicPartition
 from hookline.errors import HooklineError, OffsetLost, SourceFatal
 from hookline.kafka.librdkafka_bridge import Bridge, Stopped
 from hookline.kafka.librdkafka_client import ClientError, ClientPartition, Consumer, KafkaException, Message
-from hookline.kafka.librdkafka_errors import OFFSET_LOST, REFUSED, describe, is_fatal, kind, translated
+from hookline.kafka.librdkafka_errors import CORRUPT, OFFSET_LOST, REFUSED, describe, is_fatal, kind, translated
 from hookline.kafka.librdkafka_log import ClientLog
 from hookline.kafka.librdkafka_membership import Membership, Owner
 from hookline.kafka.librdkafka_options import constructed, consumer_options
@@ -175,6 +175,7 @@ class ConsumerThread(threading.Thread):
 
     def _turn(self, consumer: Consumer, membership: Membership) -> None:
         self.bridge.run_commands()
+        membership.read_again_if_due()
         if time.monotonic() - self.asked_at > self._kafka.max_poll_interval:
             text = "nobody took records for longer than kafka.max_poll_interval, so the group takes the partitions back"
             self.bridge.trouble.say("unasked", text, logging.ERROR)
@@ -236,6 +237,10 @@ class ConsumerThread(threading.Thread):
                 membership.offset_lost(partition, describe(error))
             except OffsetLost as lost:
                 self.bridge.tell(self._loop_side.failed, lost)
+        elif error.code() in CORRUPT and partition in membership.positions:
+            text = f"{partition}: a batch of records cannot be read, and nothing behind it is: {describe(error)}"
+            self.bridge.trouble.say((error.code(), partition), text, logging.ERROR)
+            membership.read_again_later(partition)
         elif kind(error) in REFUSED:
             self.bridge.tell(self._loop_side.failed, translated(error, f"reading {partition.topic or 'as a member'}"))
         else:
