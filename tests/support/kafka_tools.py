@@ -137,8 +137,14 @@ class KafkaTools:
     async def commit(self, group: str, offsets: Mapping[TopicPartition, int]) -> None:
         """Set a group's offsets, as an operator does while it is empty."""
         wanted = [ClientPartition(p.topic, p.partition, offset) for p, offset in offsets.items()]
-        done = self._admin.alter_consumer_group_offsets([ConsumerGroupTopicPartitions(group, wanted)])[group]
-        await asyncio.to_thread(done.result, WAIT_SECONDS)
+        async with asyncio.timeout(WAIT_SECONDS):
+            while True:
+                asked = self._admin.alter_consumer_group_offsets([ConsumerGroupTopicPartitions(group, wanted)])[group]
+                # Errors are in the answer, such as that of a coordinator that is not there yet.
+                answer = await asyncio.to_thread(asked.result, WAIT_SECONDS)
+                if all(partition.error is None for partition in answer.topic_partitions):
+                    return
+                await asyncio.sleep(0.1)
 
     async def until_members(self, group: str, count: int) -> None:
         """Wait until a group has so many members."""
