@@ -49,7 +49,7 @@ class Topics:
         return self._made[shape]
 
     def _create(self, name: str, partitions: int) -> None:
-        admin = AdminClient({"bootstrap.servers": self._servers})
+        admin = AdminClient({"bootstrap.servers": self._servers, "log_level": 3})
         try:
             admin.create_topics([NewTopic(name, partitions, 1)])[name].result(timeout=_TIMEOUT_SECONDS)
         except KafkaException as error:
