@@ -52,7 +52,6 @@ def wait_for_cluster(
     `complaints`; `rest` waits, and may raise to end this.
     """
     began = time.monotonic()
-    complaints.take()
     while True:
         all_down = False
         try:
