@@ -15,7 +15,7 @@ from confluent_kafka import Consumer, Producer
 from hookline.errors import SettingsError
 from hookline.kafka.librdkafka_options import constructed, consumer_options, producer_options
 from hookline.kafka.librdkafka_source import LibrdkafkaSource
-from hookline.kafka.librdkafka_token import TokenFile
+from hookline.kafka.token_file import TokenFile
 from hookline.settings.kafka import Kafka
 from hookline.settings.policy import DeadLetter
 

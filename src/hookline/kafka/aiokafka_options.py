@@ -18,7 +18,7 @@ from aiokafka.coordinator.assignors.sticky.sticky_assignor import StickyPartitio
 from aiokafka.errors import AuthenticationFailedError
 
 from hookline.errors import SettingsError
-from hookline.kafka.librdkafka_token import TokenFile
+from hookline.kafka.token_file import TokenFile
 from hookline.settings.kafka import Kafka, KafkaTls
 from hookline.settings.policy import DeadLetter
 

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from hookline.errors import SettingsError
 from hookline.kafka.librdkafka_client import KafkaException
-from hookline.kafka.librdkafka_token import TokenFile
+from hookline.kafka.token_file import TokenFile
 from hookline.settings.kafka import Kafka
 from hookline.settings.policy import DeadLetter
 

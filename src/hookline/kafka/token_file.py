@@ -1,4 +1,4 @@
-"""The token for OAUTHBEARER, read from its file each time that librdkafka needs one."""
+"""The token for OAUTHBEARER, read from its file each time that a client needs one."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ _UNKNOWN_LIFETIME_SECONDS = 300.0
 
 
 class TokenFile:
-    """What librdkafka calls for a token; called on a thread of its own.
+    """Reads the token anew each time; librdkafka calls it, on a thread of its own.
 
-    Answers the token and when it expires, in seconds since 1970: the `exp` of a JSON Web Token (RFC 7519), or a few
+    A call answers the token and when it expires, in seconds since 1970: the `exp` of a JSON Web Token (RFC 7519), or a few
     minutes from now for any other. Raises `SettingsError` when the file can't be read.
     """
 
