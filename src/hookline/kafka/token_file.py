@@ -20,8 +20,8 @@ _UNKNOWN_LIFETIME_SECONDS = 300.0
 class TokenFile:
     """Reads the token anew each time; librdkafka calls it, on a thread of its own.
 
-    A call answers the token and when it expires, in seconds since 1970: the `exp` of a JSON Web Token (RFC 7519), or a few
-    minutes from now for any other. Raises `SettingsError` when the file can't be read.
+    A call answers the token and when it expires, in seconds since 1970: the `exp` of a JSON Web Token (RFC 7519), or
+    a few minutes from now for any other. Raises `SettingsError` when the file can't be read.
     """
 
     def __init__(self, path: Path) -> None:
