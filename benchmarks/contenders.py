@@ -234,7 +234,7 @@ class Hookline(Contender):
         return [str(self._program), "run", "--config", str(file)]
 
     def version(self) -> str:
-        # An interpreter that was not built with profile-guided optimization is slower, by a quarter or so.
+        # Interpreters built without profile-guided optimization are slower: figures of two kinds can not be compared.
         options = sysconfig.get_config_var("CONFIG_ARGS") or ""
         build = "optimized" if "--enable-optimizations" in options else "not optimized"
         return f"{_first_line(str(self._program), '--version')}, Python {sys.version.split()[0]} ({build})"
