@@ -468,3 +468,14 @@ async def test_sending_starts_no_task_once_a_connection_is_open() -> None:
         assert asyncio.all_tasks() == before
         assert isinstance(await run.outcome(delivery), Answer)
         await sender.stop()
+
+
+async def test_an_ipv6_address_is_connected_to() -> None:
+    try:
+        socket.create_server(("::1", 0), family=socket.AF_INET6).close()
+    except OSError:
+        pytest.skip("this machine has no IPv6 loopback")
+    async with ScriptedServer(behave, host="::1") as server:
+        sender = wire_sender(f"http://[::1]:{server.port}/check")
+        async with running(sender) as run:
+            assert (await run.answer()).status == 200

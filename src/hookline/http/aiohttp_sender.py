@@ -10,7 +10,6 @@ from types import SimpleNamespace
 from typing import Any
 
 import aiohttp
-import structlog
 from aiohttp.client_reqrep import ClientResponse
 from aiohttp.connector import Connection
 from yarl import URL
@@ -27,8 +26,6 @@ from hookline.settings.deliver import Deliver
 
 STREAMED_FROM_BYTES = 256 * 1024
 """Larger bodies are given to aiohttp as a stream: it warns of plain bytes above 1 MiB, which it writes in one piece."""
-
-log = structlog.get_logger("hookline.http")
 
 
 @dataclass(slots=True)
@@ -100,11 +97,7 @@ class AiohttpSender:
 
     def tick(self, now: float) -> None:
         """Look at the secret's file now and then; attempts keep their deadlines themselves."""
-        try:
-            if self._identity.refresh(now):
-                log.info("credentials_changed")
-        except SettingsError as error:
-            log.error("credentials_not_read", problem=str(error))
+        self._identity.refresh(now)
 
     async def reload(self) -> bool:
         """Read secrets and certificates again; raises `SettingsError`, and then the old ones stay in use."""

@@ -36,6 +36,7 @@ class Identity:
         self._credentials: Credentials | None = None
         self._tls_digest: bytes | None = None
         self._refresh_at = 0.0
+        self._problem = ""
         self.template = RequestTemplate(deliver, None, random)
 
     def load(self) -> bool:
@@ -59,14 +60,25 @@ class Identity:
         return changed
 
     def refresh(self, now: float) -> bool:
-        """Look at the secret's file now and then; True when the template is another. Raises `SettingsError`."""
+        """Look at the secret's file now and then; True when the template is another.
+
+        A file that can't be used is logged once for each thing that is wrong with it, and the old secret stays in use.
+        """
         if now < self._refresh_at or self._credentials is None:
             return False
         self._refresh_at = now + REFRESH_SECONDS
-        if not self._credentials.refresh():
+        try:
+            changed = self._credentials.refresh()
+        except SettingsError as error:
+            if str(error) != self._problem:
+                self._problem = str(error)
+                log.error("credentials_not_read", problem=self._problem)
             return False
-        self._make_template()
-        return True
+        self._problem = ""
+        if changed:
+            log.info("credentials_changed")
+            self._make_template()
+        return changed
 
     def redact(self, body: bytes) -> bytes:
         """The first bytes of an answer, without our secrets."""

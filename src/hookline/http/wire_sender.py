@@ -20,7 +20,6 @@ import structlog
 
 from hookline.engine.delivery import Delivery
 from hookline.engine.verdicts import Failure, FailureKind, Outcome
-from hookline.errors import SettingsError
 from hookline.http.addresses import Address, Clock, Resolver
 from hookline.http.answer_reader import AnswerLimits, AnswerReader
 from hookline.http.connector import ConnectError, Connector
@@ -142,7 +141,8 @@ class WireSender:
                 self._expire(connection, delivery)
         if self._connections:
             self._refresh_name()
-        self._refresh_secrets(now)
+        if self._identity.refresh(now):
+            self._use_identity()
 
     async def reload(self) -> bool:
         """Read secrets and certificates again; raises `SettingsError`, and then the old ones stay in use."""
@@ -292,7 +292,7 @@ class WireSender:
         # Rendered again rather than kept, so that what waits holds no second copy of its body.
         connection.write(self._render(delivery))
 
-    # Deadlines, idle connections, changed names and secrets.
+    # Deadlines, idle connections, changed names, secrets and certificates.
 
     def _expire_waiting(self, queue: _Waiting, now: float) -> None:
         for entry in [entry for entry in queue if now >= entry[1]]:
@@ -329,16 +329,6 @@ class WireSender:
     def _name_refreshed(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled():
             self._retire(lambda connection: not self._connector.is_current(connection.address))
-
-    def _refresh_secrets(self, now: float) -> None:
-        try:
-            changed = self._identity.refresh(now)
-        except SettingsError as error:
-            log.error("credentials_not_read", problem=str(error))
-            return
-        if changed:
-            log.info("credentials_changed")
-            self._use_identity()
 
     def _use_identity(self) -> None:
         """Take over template and TLS context; connections made with another context are not used again."""
