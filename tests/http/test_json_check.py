@@ -95,6 +95,22 @@ def test_no_value_of_a_megabyte_takes_long(value: bytes) -> None:
     assert time.perf_counter() - started < 2.0
 
 
+def test_a_stack_that_is_nearly_full_is_no_crash() -> None:
+    value = b"[" * 500 + b"]" * 500
+
+    def deeper(left: int) -> None:
+        if left:
+            deeper(left - 1)
+        else:
+            JsonCheck(500).check(value)
+
+    try:
+        # Up to Python 3.11 the parser shares the limit of 1,000 with the callers.
+        deeper(600)
+    except UnsendableRecord as error:
+        assert error.reason == Reason.TOO_DEEP
+
+
 def test_errors_do_not_tell_the_value() -> None:
     for value in (b'{"token": canary}', b'"canary\xff"', b'"canary\x00"'):
         with pytest.raises(UnsendableRecord) as caught:

@@ -302,6 +302,24 @@ async def test_a_failed_look_up_is_named_and_made_again() -> None:
             assert (await run.answer()).status == 200
 
 
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [
+        (None, FailureKind.NAME_NOT_RESOLVED),
+        (OSError(24, "Too many open files"), FailureKind.CONNECT_FAILED),
+        (ValueError("unforeseen"), FailureKind.CONNECT_FAILED),
+    ],
+)
+async def test_a_resolver_without_an_address_or_with_any_error_is_a_failure(
+    error: Exception | None, kind: FailureKind
+) -> None:
+    resolver = Resolver()
+    resolver.error = error
+    async with running(wire_sender("http://service.test/", resolver=resolver)) as run:
+        assert (await run.failure()).kind is kind
+        assert (await run.failure()).kind is kind
+
+
 async def test_a_slow_resolver_stops_nothing_and_is_given_up_in_time() -> None:
     resolver = Resolver("127.0.0.1")
     resolver.gate.clear()

@@ -41,9 +41,10 @@ def _translate(error: BaseException) -> tuple[FailureKind, str]:
     if isinstance(error, socket.gaierror):
         return FailureKind.NAME_NOT_RESOLVED, error.strerror or "the name is not known"
     if isinstance(error, ssl.SSLCertVerificationError):
-        return _certificate_kind(error.verify_code), error.verify_message
+        return _certificate_kind(getattr(error, "verify_code", 0)), getattr(error, "verify_message", "not verified")
     if isinstance(error, ssl.SSLError):
-        return FailureKind.TLS_FAILED, (error.reason or "TLS failed").lower().replace("_", " ")
+        # Only errors that OpenSSL itself raised have a reason.
+        return FailureKind.TLS_FAILED, (getattr(error, "reason", None) or "TLS failed").lower().replace("_", " ")
     if isinstance(error, TimeoutError):
         return FailureKind.CONNECT_TIMEOUT, "not connected in time"
     if isinstance(error, ConnectionRefusedError):
