@@ -14,7 +14,6 @@ from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, Producer
 from confluent_kafka import TopicPartition as ClientPartition
 from confluent_kafka.admin import (  # type: ignore[attr-defined]
     AclBinding,
-    AclBindingFilter,
     AclOperation,
     AclPermissionType,
     AdminClient,
@@ -164,20 +163,6 @@ class KafkaTools:
             kind, name, ResourcePatternType.LITERAL, f"User:{user}", "*", operation, AclPermissionType.DENY
         )
         for done in self._admin.create_acls([everybody, binding]).values():
-            await asyncio.to_thread(done.result, WAIT_SECONDS)
-
-    async def allow_all(self, user: str) -> None:
-        """Take back all that was forbidden to a user."""
-        pattern = AclBindingFilter(
-            ResourceType.ANY,
-            None,  # type: ignore[arg-type]
-            ResourcePatternType.ANY,
-            f"User:{user}",
-            None,  # type: ignore[arg-type]
-            AclOperation.ANY,
-            AclPermissionType.ANY,
-        )
-        for done in self._admin.delete_acls([pattern]).values():
             await asyncio.to_thread(done.result, WAIT_SECONDS)
 
 

@@ -94,8 +94,13 @@ async def abandon_consumer(consumer: AIOKafkaConsumer, timeout_seconds: float) -
     await _within(timeout_seconds, consumer._client.close())
 
 
+def sender_ended(producer: AIOKafkaProducer) -> bool:
+    """Whether the task that sends is over, after which every write fails."""
+    return bool(producer._sender.sender_task.done())
+
+
 async def abandon_producer(producer: AIOKafkaProducer, timeout_seconds: float) -> None:
-    """End a producer and drop what it has not written; `stop()` waits for that for ever when it is idempotent."""
+    """End a producer and drop what it has not written; `stop()` waits for that as long as it takes."""
     producer._closed = True
     producer._message_accumulator.fail_all(ProducerClosed())
     if producer._sender.sender_task is not None:

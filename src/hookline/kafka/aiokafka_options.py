@@ -128,7 +128,6 @@ def producer_options(kafka: Kafka, dead_letter: DeadLetter) -> dict[str, Any]:
         **connection_options(kafka),
         "request_timeout_ms": milliseconds(min(kafka.request_timeout, dead_letter.write_timeout)),
         "acks": "all",
-        "enable_idempotence": True,
         "max_request_size": _WRITTEN_BYTES_MAX,
         **raw,
     }

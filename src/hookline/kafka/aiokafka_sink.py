@@ -28,10 +28,11 @@ _ABANDON_SECONDS = 2.0
 
 
 class AiokafkaSink:
-    """A `hookline.kafka.ports.Sink`: an idempotent producer whose records all in-sync replicas acknowledge.
+    """A `hookline.kafka.ports.Sink`: a producer whose records all in-sync replicas acknowledge.
 
-    An idempotent producer of aiokafka tries a record for ever, and is of no use any more once a record got lost in
-    between. So one that failed to write in time is dropped with all that it holds, and the next write makes a new one.
+    It is not idempotent: such a producer of aiokafka (0.14) never gives up a record, takes none any more after one that
+    was refused, and needs a broker that hands out producer ids. So an acknowledgement that got lost on the way can make
+    a second copy of a dead letter, as a restart at the wrong moment can in any case.
 
     Raises `SettingsError` at construction or at `start` for options that the client does not take.
     """
@@ -52,7 +53,7 @@ class AiokafkaSink:
         self._started = await wait_for_cluster(self._kafka, self._connect, self._stopping, TroubleLog())
         if self._stopping.is_set():
             self._started = False
-            await self._drop(self._producer)
+            await self._close()
 
     async def partition_count(self, topic: str) -> int | None:
         """How many partitions a topic has; see `Sink.partition_count`."""
@@ -65,16 +66,13 @@ class AiokafkaSink:
     async def write(self, topic: str, partition: int | None, record: DeadLetterRecord) -> None:
         """Write one record; see `Sink.write`."""
         timeout = self._dead_letter.write_timeout
-        producer: AIOKafkaProducer | None = None
         try:
             async with asyncio.timeout(timeout):
                 producer = await self._working_producer()
                 await (await self._queued(producer, topic, partition, record))
         except TimeoutError as error:
-            await self._drop(producer)
             raise WriteFailed(f"{topic}: not acknowledged within {timeout:g} s (dead_letter.write_timeout)") from error
         except (client.KafkaError, OSError) as error:
-            await self._drop(producer)
             raise WriteFailed(f"{topic}: not acknowledged: {describe(error)}{_remedy(error)}") from error
         except (AssertionError, TypeError, UnicodeError, ValueError) as error:
             # The text of these may have the record in it.
@@ -84,6 +82,9 @@ class AiokafkaSink:
         """Flush and close; see `Sink.stop`."""
         self._stopping.set()
         self._started = False
+        await self._close()
+
+    async def _close(self) -> None:
         producer, self._producer = self._producer, None
         if producer is None:
             return
@@ -133,17 +134,16 @@ class AiokafkaSink:
         return producer
 
     async def _working_producer(self) -> AIOKafkaProducer:
+        if not self._started:
+            raise WriteFailed("the sink is not running: it was stopped, or never started")
         async with self._renewing:
-            if not self._started:
-                raise WriteFailed("the sink is not running: it was stopped, or never started")
+            producer = self._producer
+            if producer is not None and internals.sender_ended(producer):
+                self._producer = None
+                await internals.abandon_producer(producer, _ABANDON_SECONDS)
             if self._producer is None:
                 self._producer = await self._new_producer()
             return self._producer
-
-    async def _drop(self, producer: AIOKafkaProducer | None) -> None:
-        if producer is not None and producer is self._producer:
-            self._producer = None
-            await internals.abandon_producer(producer, _ABANDON_SECONDS)
 
 
 def _remedy(error: BaseException) -> str:

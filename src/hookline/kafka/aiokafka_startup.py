@@ -7,17 +7,16 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from aiokafka import errors as client
 from aiokafka.conn import AIOKafkaConnection, collect_hosts, create_conn
 from aiokafka.protocol.coordination import FindCoordinatorRequest
-from aiokafka.protocol.metadata import MetadataRequest
 
 from hookline.errors import KafkaError, KafkaUnavailable, SettingsError
 from hookline.kafka.aiokafka_errors import describe, refusal, root, translated
+from hookline.kafka.aiokafka_topic_query import READ, TopicAnswer, ask_about
 from hookline.kafka.trouble_log import TroubleLog
 from hookline.settings.kafka import Kafka
 
@@ -35,14 +34,6 @@ _CONNECTION_OPTIONS = (
     "sasl_plain_password",
     "sasl_oauth_token_provider",
 )
-
-
-@dataclass(frozen=True, slots=True)
-class TopicAnswer:
-    """What a broker says about a topic: an error of aiokafka's, or how many partitions it has."""
-
-    error: client.BrokerResponseError | None
-    partitions: int
 
 
 async def wait_for_cluster(
@@ -77,9 +68,12 @@ async def known_partitions(kafka: Kafka, options: Mapping[str, Any]) -> dict[str
     """
     connection = await _connected(kafka, options)
     try:
-        topics = await _asked(connection, kafka.topics)
+        topics = await ask_about(connection, kafka.topics)
         for topic in kafka.topics:
-            if (error := topics[topic].error) is not None:
+            error = topics[topic].error
+            if error is None and not topics[topic].allows(READ):
+                error = client.TopicAuthorizationFailedError(topic)
+            if error is not None:
                 raise translated(error, f"looking up topic {topic}") from error
         coordinator = await connection.send(FindCoordinatorRequest(kafka.group_id, _GROUP))
         if coordinator.error_code == client.GroupAuthorizationFailedError.errno:
@@ -96,7 +90,7 @@ async def describe_topic(kafka: Kafka, options: Mapping[str, Any], topic: str) -
     """What a broker says about a topic, which is not created by asking; raises as `known_partitions` does."""
     connection = await _connected(kafka, options)
     try:
-        return (await _asked(connection, [topic]))[topic]
+        return (await ask_about(connection, [topic]))[topic]
     except (client.KafkaError, OSError) as error:
         raise _unreachable(kafka, error) from error
     finally:
@@ -123,15 +117,6 @@ async def _connected(kafka: Kafka, options: Mapping[str, Any]) -> AIOKafkaConnec
     if found is None:
         raise SettingsError("kafka.servers: expected at least one broker, as HOST:PORT")
     raise _unreachable(kafka, found) from found
-
-
-async def _asked(connection: AIOKafkaConnection, topics: Sequence[str]) -> dict[str, TopicAnswer]:
-    response = await connection.send(MetadataRequest(list(topics), allow_auto_topic_creation=False))
-    answers = {}
-    for code, topic, _, partitions in response.topics:
-        kind = client.for_code(code)
-        answers[topic] = TopicAnswer(None if kind is client.NoError else kind(topic), len(partitions))
-    return answers
 
 
 def _unreachable(kafka: Kafka, error: BaseException) -> KafkaError:

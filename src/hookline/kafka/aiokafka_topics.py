@@ -12,6 +12,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from hookline.errors import KafkaError, KafkaRefused, KafkaUnavailable, SettingsError, TopicMissing
 from hookline.kafka.aiokafka_errors import describe, translated
 from hookline.kafka.aiokafka_startup import describe_topic
+from hookline.kafka.aiokafka_topic_query import WRITE, TopicAnswer
 from hookline.settings.kafka import Kafka
 from hookline.settings.policy import DeadLetter
 
@@ -32,9 +33,11 @@ async def ensure_topic(
     Raises `KafkaRefused` naming the permission that lacks, `TopicMissing` when it may not be created by the settings,
     `SettingsError` for a replication factor that the cluster has not enough brokers for, and `KafkaUnavailable`.
     """
-    error = (await describe_topic(kafka, options, topic)).error
-    if error is None:
+    found = await describe_topic(kafka, options, topic)
+    if found.error is None:
+        _check_writable(topic, found)
         return
+    error = found.error
     if isinstance(error, client.TopicAuthorizationFailedError):
         raise KafkaRefused(
             f"dead_letter.topic: this user may not look up {topic}; grant it DESCRIBE and WRITE on that topic, and"
@@ -97,10 +100,16 @@ async def _wait_until_known(kafka: Kafka, options: Mapping[str, Any], topic: str
     """The broker that created it tells the others, which takes a moment."""
     try:
         async with asyncio.timeout(kafka.request_timeout):
-            while (await describe_topic(kafka, options, topic)).error is not None:  # noqa: ASYNC110 - nobody tells
+            while (found := await describe_topic(kafka, options, topic)).error is not None:  # noqa: ASYNC110 - untold
                 await asyncio.sleep(_POLL_SECONDS)
     except TimeoutError as error:
         raise KafkaUnavailable(f"topic {topic} was created, and brokers do not know it yet") from error
+    _check_writable(topic, found)
+
+
+def _check_writable(topic: str, found: TopicAnswer) -> None:
+    if not found.allows(WRITE):
+        raise KafkaRefused(f"dead_letter.topic: this user may not write to {topic}; grant it WRITE on that topic")
 
 
 def _caused(failure: KafkaError, cause: BaseException) -> KafkaError:
