@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from confluent_kafka import Producer
-from tests.kafka.librdkafka_helpers import (
+from tests.kafka.librdkafka_members import (
     GROUPS,
     WAIT_SECONDS,
     Listener,

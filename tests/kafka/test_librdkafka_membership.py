@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 import pytest
-from tests.kafka.librdkafka_helpers import (
+from tests.kafka.librdkafka_members import (
     GROUPS,
     WAIT_SECONDS,
     Listener,

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from confluent_kafka import Consumer
 from confluent_kafka import TopicPartition as ClientPartition
-from tests.kafka.librdkafka_helpers import WAIT_SECONDS, make_topic, settings
+from tests.kafka.librdkafka_members import WAIT_SECONDS, make_topic, settings
 
 from hookline.errors import WriteFailed
 from hookline.kafka.librdkafka_sink import LibrdkafkaSink

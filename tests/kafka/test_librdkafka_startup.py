@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 
 import pytest
-from tests.kafka.librdkafka_helpers import Listener, settings
+from tests.kafka.librdkafka_members import Listener, settings
 
 from hookline.errors import KafkaUnavailable, WriteFailed
 from hookline.kafka.librdkafka_sink import LibrdkafkaSink

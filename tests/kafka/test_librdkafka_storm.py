@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 import pytest
-from tests.kafka.librdkafka_helpers import GROUPS, WAIT_SECONDS, Listener, committed, make_topic, produce, settings
+from tests.kafka.librdkafka_members import GROUPS, WAIT_SECONDS, Listener, committed, make_topic, produce, settings
 
 from hookline.engine.records import OffsetCommit, TopicPartition
 from hookline.errors import CommitDeferred
