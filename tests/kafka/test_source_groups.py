@@ -157,6 +157,24 @@ async def test_commits_work_and_no_record_comes_while_a_revocation_drains(client
             assert (second if second.owned else first).starts[partition] == OffsetCommit(2, "a map")
 
 
+async def test_a_member_that_stops_while_it_waits_for_others_is_not_waited_for(client: str, tools: KafkaTools) -> None:
+    topic = await tools.make_topic(2)
+    kafka = kafka_settings(client, tools.bootstrap, topic, session_timeout=60.0)
+    async with joined(kafka) as first:
+        await first.until(lambda: len(first.owned) == 2)
+        first.draining = asyncio.Event()
+        second = Member(kafka)
+        await second.start()
+        await first.until(lambda: first.events[-1][0] == "draining")
+        # It has asked to join, and is told when the first one is done.
+        began = time.monotonic()
+        await second.stop()
+        assert time.monotonic() - began < 15.0
+        first.draining.set()
+        # Much sooner than a session, after which a silent member counts as dead.
+        await first.until(lambda: first.kinds()[-1] == "assigned" and len(first.owned) == 2)
+
+
 async def test_a_member_with_everything_paused_stays_in_the_group_as_long_as_it_is_asked_for_records(
     client: str, tools: KafkaTools
 ) -> None:

@@ -48,6 +48,15 @@ async def test_keys_and_values_can_be_missing_or_empty(client: str, tools: Kafka
     assert [(record.key, record.value) for record in member.records] == written
 
 
+@pytest.mark.parametrize("compression", ["gzip", "snappy", "lz4", "zstd"])
+async def test_compressed_records_are_read(client: str, tools: KafkaTools, compression: str) -> None:
+    topic = await tools.make_topic()
+    await tools.produce(topic, [b"%d" % n * 50 for n in range(100)], compression)
+    async with joined(kafka_settings(client, tools.bootstrap, topic)) as member:
+        await member.until(lambda: len(member.records) == 100)
+    assert member.values() == [b"%d" % n * 50 for n in range(100)]
+
+
 async def test_several_topics_are_read_each_partition_in_order(client: str, tools: KafkaTools) -> None:
     topics = [await tools.make_topic(2), await tools.make_topic(1)]
     for topic, partitions in zip(topics, (2, 1), strict=True):

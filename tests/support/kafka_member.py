@@ -47,6 +47,7 @@ class Member:
         self.owned: set[TopicPartition] = set()
         self.starts: dict[TopicPartition, OffsetCommit] = {}
         self.records: list[Record] = []
+        self.fetches = 0
         self.read_to: dict[TopicPartition, int] = {}
         self.metadata = "a map"
         self.draining: asyncio.Event | None = None
@@ -105,6 +106,7 @@ class Member:
     async def fetch_once(self, max_records: int = 500, timeout_seconds: float = FETCH_SECONDS) -> Sequence[Batch]:
         """One fetch, checked and remembered."""
         batches = await self.source.fetch(max_records, timeout_seconds)
+        self.fetches += 1
         assert sum(len(batch.records) for batch in batches) <= max_records
         for batch in batches:
             self._take(batch)

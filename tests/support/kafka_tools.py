@@ -70,11 +70,12 @@ class KafkaTools:
         ((_, done),) = self._admin.delete_records([wanted]).items()
         await asyncio.to_thread(done.result, WAIT_SECONDS)
 
-    async def produce(self, topic: str, records: Iterable[Written | bytes]) -> None:
+    async def produce(self, topic: str, records: Iterable[Written | bytes], compression: str = "none") -> None:
         """Write records and wait until they are there; bytes alone are values for partition 0."""
 
         def write() -> None:
-            producer = Producer({"bootstrap.servers": self.bootstrap, "linger.ms": 5})
+            options = {"bootstrap.servers": self.bootstrap, "linger.ms": 5, "compression.type": compression}
+            producer = Producer(options)
             _produce(producer, topic, records)
             assert producer.flush(WAIT_SECONDS) == 0
 

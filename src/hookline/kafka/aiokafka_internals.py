@@ -1,6 +1,6 @@
 """All that we need of aiokafka and that it does not offer publicly, so that a new release is soon checked.
 
-Written for aiokafka 0.14. `tests/kafka/test_aiokafka_internals.py` fails when one of these is no longer there.
+Written for aiokafka 0.14. `tests/kafka/test_aiokafka_source.py` fails when one of these is no longer there.
 """
 
 # ruff: noqa: SLF001
@@ -8,8 +8,7 @@ Written for aiokafka 0.14. `tests/kafka/test_aiokafka_internals.py` fails when o
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Mapping
-from contextlib import suppress
+from collections.abc import Collection, Coroutine, Mapping
 from typing import Any, Protocol
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
@@ -82,6 +81,7 @@ async def abandon_consumer(consumer: AIOKafkaConsumer, timeout_seconds: float) -
 
     https://github.com/aio-libs/aiokafka/issues/773
     """
+    consumer._closed = True
     coordinator, conns = consumer._coordinator, consumer._client._conns
     tasks = [coordinator._coordination_task, coordinator._heartbeat_task, coordinator._commit_refresh_task]
     await _cancelled([task for task in tasks if task is not None], timeout_seconds)
@@ -90,6 +90,8 @@ async def abandon_consumer(consumer: AIOKafkaConsumer, timeout_seconds: float) -
     if joining is not None:
         joining.close()
     await _within(timeout_seconds, coordinator._maybe_leave_group())
+    # `close()` stumbles over the first of these that was waiting to try again.
+    await _cancelled(consumer._fetcher._pending_tasks, timeout_seconds)
     await _within(timeout_seconds, consumer._fetcher.close())
     await _within(timeout_seconds, consumer._client.close())
 
@@ -115,6 +117,11 @@ async def _cancelled(tasks: Collection[asyncio.Task[Any]], timeout_seconds: floa
         await asyncio.wait(tasks, timeout=timeout_seconds)
 
 
-async def _within(timeout_seconds: float, ending: Any) -> None:
-    with suppress(Exception):
-        await asyncio.wait_for(ending, timeout_seconds)
+async def _within(timeout_seconds: float, ending: Coroutine[Any, Any, Any]) -> None:
+    """Give it so long; what it raises is of no interest, even a cancellation that comes from inside."""
+    task = asyncio.create_task(ending, name="kafka-abandon")
+    await asyncio.wait({task}, timeout=timeout_seconds)
+    if not task.done():
+        task.cancel()
+    elif not task.cancelled():
+        task.exception()

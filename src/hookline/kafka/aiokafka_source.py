@@ -133,11 +133,11 @@ class AiokafkaSource:
         leaving = asyncio.create_task(consumer.stop(), name="kafka-stop")
         await asyncio.wait({leaving}, timeout=_STOP_SECONDS)
         if not leaving.done():
-            _log.error("the Kafka client did not leave the group within %g s; it is left behind", _STOP_SECONDS)
+            _log.error("the Kafka client did not stop within %g s; it is left behind", _STOP_SECONDS)
             leaving.cancel()
             await internals.abandon_consumer(consumer, _ABANDON_SECONDS)
-        elif (error := leaving.exception()) is not None:
-            _log.warning("the Kafka client did not stop in good order: %s", describe(error))
+        elif leaving.cancelled() or leaving.exception() is not None:
+            # Without brokers it stumbles over its own cancelled tasks (0.14).
             await internals.abandon_consumer(consumer, _ABANDON_SECONDS)
         if self._question is not None:
             self._question.cancel()
@@ -164,6 +164,10 @@ class AiokafkaSource:
             return []
         try:
             internals.note_poll(consumer)
+        except Exception as error:  # noqa: BLE001 - sorted by kind in there
+            self._failed_membership(error)
+            return []
+        try:
             question, epoch = self._question, self._question_epoch
             if question is not None:
                 if not question.done():
@@ -237,21 +241,18 @@ class AiokafkaSource:
             for client_partition in error.args[0]:
                 self._ask_about_lost_offset(TopicPartition(*client_partition))
             return []
-        explained = root(error)
-        if refusal(explained) is not None or fatal_remedy(explained) is not None:
-            raise translated(explained, "reading") from error
-        if not isinstance(error, client.CorruptRecordException) and isinstance(error, client.KafkaError):
-            self._recover(error)
-            return []
+        _raise_if_refused(error)
+        # Something that cannot be read, or an error of the membership, which is told with the next poll as well.
         return await self._read_one_by_one(max_records)
 
-    def _recover(self, error: client.KafkaError) -> None:
-        """The client's task that keeps us in the group met an error that it does not know.
+    def _failed_membership(self, error: BaseException) -> None:
+        """The client's task that keeps us in the group met an error.
 
-        aiokafka (0.14) then repeats that error for ever and sends no heartbeat, also for passing ones such as a
-        coordinator that is loading. Joining anew mends it; if it comes back before we are assigned anything, nothing
-        will.
+        If it is one that it does not know, aiokafka (0.14) repeats it for ever and sends no heartbeat, also for passing
+        ones such as a coordinator that is loading. Joining anew mends it; if it comes back before we are assigned
+        anything, nothing will.
         """
+        _raise_if_refused(error)
         consumer = self._running()
         if internals.coordination_ended(consumer) or self._rejoined_after == self._membership.assignments:
             raise SourceFatal(f"the Kafka client cannot go on: {describe(error)}; restart this process") from error
@@ -363,6 +364,12 @@ class AiokafkaSource:
         if self._consumer is None:
             raise SourceFatal("the source is not running: it was stopped, or never started")
         return self._consumer
+
+
+def _raise_if_refused(error: BaseException) -> None:
+    explained = root(error)
+    if refusal(explained) is not None or fatal_remedy(explained) is not None:
+        raise translated(explained, "reading") from error
 
 
 def _look_at_error(task: asyncio.Task[Any]) -> None:

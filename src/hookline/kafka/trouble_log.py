@@ -44,7 +44,8 @@ class RepeatsFilter(logging.Filter):
 
 def quieten_client() -> None:
     """Have aiokafka say the same thing every few seconds at most. Twice is once."""
-    for name in ("client", "conn", "consumer.fetcher", "consumer.group_coordinator", "producer.sender"):
-        logger = logging.getLogger(f"aiokafka.{name}")
+    # A filter is for what is logged with its logger alone. That of `aiokafka.client` has the name of the package.
+    for name in ("", ".conn", ".consumer.fetcher", ".consumer.group_coordinator", ".producer.sender"):
+        logger = logging.getLogger(f"aiokafka{name}")
         if not any(isinstance(each, RepeatsFilter) for each in logger.filters):
             logger.addFilter(RepeatsFilter())
