@@ -12,7 +12,7 @@ from pathlib import Path
 
 from benchmarks.contenders import Contender, Task
 from benchmarks.errors import BenchmarkError
-from benchmarks.processes import cpu_seconds, cpu_seconds_of, machine_busy_seconds, peak_memory_bytes, tree
+from benchmarks.processes import cpu_seconds, cpu_seconds_of, machine_seconds, peak_memory_bytes, tree
 from benchmarks.receiver import Receiver
 from benchmarks.topics import lag
 
@@ -51,6 +51,8 @@ class Measurement:
     """What a request cost the receiver."""
     foreign_cpu_share: float
     """The share of the machine's processors that was used by what is no part of the benchmark."""
+    stolen_cpu_share: float
+    """The share that the host of a virtual machine gave to others, as far as it tells."""
     problems: list[str] = field(default_factory=list)
     """What makes the run void: exit status, lag, lost records."""
 
@@ -72,10 +74,11 @@ class _Surroundings:
     receiver: float
     benchmark: float
     machine: float
+    stolen: float
 
     @classmethod
     def now(cls, receiver: Receiver) -> _Surroundings:
-        return cls(time.monotonic(), cpu_seconds(receiver.pid), cpu_seconds(os.getpid()), machine_busy_seconds())
+        return cls(time.monotonic(), cpu_seconds(receiver.pid), cpu_seconds(os.getpid()), *machine_seconds())
 
 
 def measure(contender: Contender, task: Task, receiver: Receiver) -> Measurement:
@@ -113,7 +116,7 @@ def measure(contender: Contender, task: Task, receiver: Receiver) -> Measurement
     account = receiver.account()
     steady = _steady(samples, task.records)
     foreign = (after.machine - before.machine) - (after.benchmark - before.benchmark)
-    machine_seconds = (after.seconds - before.seconds) * (os.cpu_count() or 1)
+    available = (after.seconds - before.seconds) * (os.cpu_count() or 1)
     return Measurement(
         contender=contender.name,
         records=task.records,
@@ -126,7 +129,8 @@ def measure(contender: Contender, task: Task, receiver: Receiver) -> Measurement
         first_request_seconds=account.first_seconds - started_wall,
         repeated=max(account.answered - task.records, 0),
         receiver_cpu_microseconds=(after.receiver - before.receiver) * 1e6 / task.records,
-        foreign_cpu_share=max(foreign / machine_seconds, 0.0),
+        foreign_cpu_share=max(foreign / available, 0.0),
+        stolen_cpu_share=(after.stolen - before.stolen) / available,
         problems=_problems(contender, task, account.answered, status),
     )
 

@@ -52,9 +52,9 @@ def peak_memory_bytes(pid: int) -> int:
     return sum(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM:"))
 
 
-def machine_busy_seconds() -> float:
-    """Processor seconds that the whole machine spent working, over all processors."""
-    user, nice, system, _idle, _io_wait, interrupt, soft_interrupt = (
-        int(field) for field in (_PROC / "stat").read_text().splitlines()[0].split()[1:8]
-    )
-    return (user + nice + system + interrupt + soft_interrupt) / _TICKS_A_SECOND
+def machine_seconds() -> tuple[float, float]:
+    """Processor seconds over all processors: what the machine worked, and what its host gave to other machines."""
+    fields = [int(field) for field in (_PROC / "stat").read_text().splitlines()[0].split()[1:9]]
+    user, nice, system, _idle, _io_wait, interrupt, soft_interrupt, stolen = fields
+    busy = user + nice + system + interrupt + soft_interrupt
+    return busy / _TICKS_A_SECOND, stolen / _TICKS_A_SECOND

@@ -122,6 +122,8 @@ def run_line(title: str, run: Measurement) -> str:
         notes.append(f"{run.repeated:,} repeated")
     if run.foreign_cpu_share > _FOREIGN_CPU_SHARE_THAT_MATTERS:
         notes.append(f"{run.foreign_cpu_share:.0%} of the machine was used by others")
+    if run.stolen_cpu_share > _FOREIGN_CPU_SHARE_THAT_MATTERS:
+        notes.append(f"{run.stolen_cpu_share:.0%} of the machine was taken away by its host")
     return (
         f"  {title:20} {_steady_rate(run):9,.0f}/s  {_steady_cpu(run):8.1f} µs"
         f" (with start and end {run.records_per_second:,.0f}/s, {run.cpu_microseconds:.1f} µs)"

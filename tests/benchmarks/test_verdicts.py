@@ -31,6 +31,7 @@ OURS = Measurement(
     repeated=0,
     receiver_cpu_microseconds=1.0,
     foreign_cpu_share=0.0,
+    stolen_cpu_share=0.0,
 )
 THEIRS = dataclasses.replace(
     OURS, contender="other", steady_records_per_second=50.0, records_per_second=50.0, steady_cpu_microseconds=20.0
