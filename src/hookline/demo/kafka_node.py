@@ -95,7 +95,8 @@ class KafkaNode:
             [*command, *arguments], cwd=self._folder, capture_output=True, text=True, timeout=120, check=False
         )
         if done.returncode:
-            raise KafkaUnavailable(f"Kafka's data folder could not be formatted: {done.stdout}{done.stderr}")
+            text = "\n".join((done.stdout + done.stderr).splitlines()[-_TAIL_LINES:])
+            raise KafkaUnavailable(f"Kafka's data folder could not be formatted: {text}")
 
     def launch(self) -> None:
         """Start the process without waiting for it."""
