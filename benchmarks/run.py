@@ -7,6 +7,7 @@ import contextlib
 import dataclasses
 import os
 import platform
+import signal
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -101,6 +102,8 @@ def main(arguments: list[str]) -> int:
     if sys.platform != "linux":
         print("the benchmarks read Linux's process table and run on Linux only")
         return 1
+    # So that whatever was started is ended, as after Ctrl-C.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     started = datetime.now(UTC)
     with contextlib.ExitStack() as stack:
         folder = options.keep or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="benchmark-")))
