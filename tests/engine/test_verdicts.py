@@ -35,6 +35,6 @@ def test_an_exact_status_goes_before_its_class() -> None:
 
 
 def test_a_kind_of_failure_can_be_given_another_verdict() -> None:
-    policy = VerdictPolicy(failures={FailureKind.ANSWER_BODY_TOO_LARGE: Verdict.REJECT})
-    assert policy.judge(Failure(FailureKind.ANSWER_BODY_TOO_LARGE)) is Verdict.REJECT
+    policy = VerdictPolicy(failures={FailureKind.ANSWER_HEADERS_TOO_LARGE: Verdict.REJECT})
+    assert policy.judge(Failure(FailureKind.ANSWER_HEADERS_TOO_LARGE)) is Verdict.REJECT
     assert policy.judge(Failure(FailureKind.TIMEOUT)) is Verdict.RETRY

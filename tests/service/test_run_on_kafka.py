@@ -134,3 +134,19 @@ async def test_an_outage_from_the_start_dead_letters_nothing(kafka_broker: Kafka
             assert await terminated(process) == 0
     assert set(receiver.accepted) == set(range(count))
     assert receiver.out_of_order == 0
+
+
+async def test_a_topic_made_after_the_start_gets_its_records_delivered_and_its_dead_letters_written(
+    kafka_broker: KafkaBroker, tmp_path: Path
+):
+    topic, count = new_topic(), 100
+    async with Receiver() as receiver:
+        more = {"kafka.options": '{"metadata_max_age_ms": 500}'}
+        async with running(tmp_path, *flags_for(kafka_broker, topic, receiver.url, **more)) as process:
+            await create_topic(kafka_broker.bootstrap, topic)
+            await fill_topic(kafka_broker.bootstrap, topic, count, [b"not json"])
+            await receiver.received(count)
+            letters: Any = await read_all(kafka_broker.bootstrap, f"{topic}.dead-letter", 1)
+            assert await terminated(process) == 0
+    assert letters[0].value == b"not json"
+    assert await lag(kafka_broker.bootstrap, topic, topic) == 0

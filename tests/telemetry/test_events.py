@@ -73,3 +73,9 @@ def test_names_are_words_in_snake_case_and_sentences_end():
         assert re.fullmatch(r"[a-z]+(_[a-z]+)*", event)
         assert description.sentence.endswith(".")
         assert description.level in ("debug", "info", "warning", "error")
+
+
+def test_every_event_on_the_list_is_logged_somewhere():
+    # This one is made by the handler itself, which cannot log.
+    logged = {event.name for event in logged_events()} | {Event.LOG_LINES_DROPPED.value}
+    assert {event.value for event in Event} - logged == set()

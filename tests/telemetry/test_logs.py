@@ -82,7 +82,7 @@ def test_what_is_bound_to_a_logger_is_on_each_of_its_lines(configure):
 def test_events_below_the_level_are_not_logged(configure):
     stream = configure(level="warning")
     log.info(Event.SUMMARY)
-    log.debug(Event.TOMBSTONE_SKIPPED)
+    log.info(Event.STOPPED)
     log.warning(Event.COMMIT_DEFERRED)
     assert [line["event"] for line in lines_of(stream)] == ["commit_deferred"]
 

@@ -86,7 +86,8 @@ class Breaker:
             if self._ramp_successes >= self.places:
                 self._ramp_successes = self._ramp_failures = 0
                 self.places *= 2
-        else:
+        elif self.state is DestinationState.OPEN or self.places:
+            # While stopped only a probe counts: what was under way when it was stopped says nothing new.
             self._change(DestinationState.RAMPING, "a probe was delivered", places=2)
 
     def ramped(self, limit: int) -> None:

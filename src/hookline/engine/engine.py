@@ -216,6 +216,8 @@ class Engine:
         """No request can be made of a delivery that `next` gave: it is to be dead-lettered, and cost no attempt."""
         if delivery.assignment.fenced:
             return
+        if not delivery.in_flight:
+            raise ValueError(f"{delivery.assignment.partition} offset {delivery.offset} is not in flight")
         delivery.in_flight = False
         delivery.assignment.in_flight -= 1
         self.in_flight -= 1

@@ -54,7 +54,6 @@ class FailureKind(StrEnum):
     ANSWER_MALFORMED = "answer_malformed"
     ANSWER_AMBIGUOUS_LENGTH = "answer_ambiguous_length"
     ANSWER_HEADERS_TOO_LARGE = "answer_headers_too_large"
-    ANSWER_BODY_TOO_LARGE = "answer_body_too_large"
     ANSWER_INFORMATIONAL_FLOOD = "answer_informational_flood"
     ANSWER_SWITCHED_PROTOCOLS = "answer_switched_protocols"
     PROCESSING_RAISED = "processing_raised"

@@ -18,10 +18,10 @@ from hookline.http.adapters import make_sender
 from hookline.http.ports import Sender
 from hookline.kafka.adapters import make_sink, make_source
 from hookline.kafka.ports import Sink, Source
+from hookline.service.dead_letter_topics import DeadLetterTopics
 from hookline.service.engine_options import engine_options
 from hookline.service.ownership import Ownership
-from hookline.service.record_log import RecordLog
-from hookline.service.record_path import RecordPath, dead_letter_topic
+from hookline.service.record_path import RecordPath
 from hookline.service.watch import Watch
 from hookline.settings.tree import Settings
 from hookline.telemetry.events import Event
@@ -56,9 +56,9 @@ class DeliveryService:
         self._sender = sender if sender is not None else make_sender(settings)
         self._sink = sink if sink is not None else make_sink(settings.kafka, settings.dead_letter)
         self.engine = Engine(engine_options(settings), random.random, time.monotonic())
-        record_log = RecordLog(settings.log.each_record)
+        self._dead_letter_topics = DeadLetterTopics(settings, self._sink)
         self._path = RecordPath(
-            settings, self.engine, self.source, self._sender, self._sink, self.measurements, record_log
+            settings, self.engine, self.source, self._sender, self._dead_letter_topics, self.measurements
         )
         self._ownership = Ownership(settings, self.engine, self.source, self._sender, self._path, self.measurements)
         self._watch = Watch(settings, self.engine, self.source, self.measurements)
@@ -162,7 +162,7 @@ class DeliveryService:
         await self._sender.start(self._path.on_outcome)
         await self._sink.start()
         for topic in settings.kafka.topics:
-            await self._ensure_dead_letter_topic(topic)
+            await self._dead_letter_topics.ensure(topic)
         await self.source.start(self._ownership)
         self._joined = True
         self._path.last_poll_at = time.monotonic()
@@ -176,14 +176,6 @@ class DeliveryService:
             client=self.client_name,
             sender=self.sender_name,
         )
-
-    async def _ensure_dead_letter_topic(self, topic: str) -> None:
-        partitions = await self._sink.partition_count(topic)
-        if partitions is None:
-            return  # The source says that its topic is missing, and waits for it or gives up, as the settings have it.
-        name = dead_letter_topic(self.settings, topic)
-        await self._sink.ensure_topic(name, partitions)
-        _log.info(Event.DEAD_LETTER_TOPIC_READY, topic=name, partitions=partitions)
 
     async def _unless_stopped(self, starting: Coroutine[Any, Any, None]) -> bool:
         """Run the start; False when a stop was asked for before it was done."""

@@ -13,11 +13,12 @@ from collections.abc import Callable
 from hookline.engine.delivery import Delivery
 from hookline.engine.engine import Engine
 from hookline.engine.verdicts import Answer, Outcome, Reason
-from hookline.errors import UnsendableRecord, WriteFailed
+from hookline.errors import KafkaError, UnsendableRecord
 from hookline.http.answers import retry_after_seconds
 from hookline.http.ports import Sender
-from hookline.kafka.ports import Sink, Source
+from hookline.kafka.ports import Source
 from hookline.service.dead_letter import dead_letter_of
+from hookline.service.dead_letter_topics import DeadLetterTopics
 from hookline.service.record_log import RecordLog
 from hookline.settings.tree import Settings
 from hookline.telemetry.measurements import Measurements
@@ -36,9 +37,8 @@ class RecordPath:
         engine: Engine,
         source: Source,
         sender: Sender,
-        sink: Sink,
+        dead_letter_topics: DeadLetterTopics,
         measurements: Measurements,
-        record_log: RecordLog,
         clock: Callable[[], float] = time.monotonic,
         wall_clock: Callable[[], float] = time.time,
     ) -> None:
@@ -46,9 +46,9 @@ class RecordPath:
         self._engine = engine
         self._source = source
         self._sender = sender
-        self._sink = sink
+        self._dead_letter_topics = dead_letter_topics
         self._measurements = measurements
-        self._log = record_log
+        self._log = RecordLog(settings.log.each_record)
         self._clock = clock
         self._wall_clock = wall_clock
         self._wall_offset = wall_clock() - clock()
@@ -170,13 +170,13 @@ class RecordPath:
         dead_letter = self._settings.dead_letter
         letter = dead_letter_of(delivery, self._settings.kafka.group_id, dead_letter.answer_bytes, self._wall_offset)
         source = delivery.assignment.partition
-        topic = dead_letter_topic(self._settings, source.topic)
         started = self._clock()
         try:
-            await self._sink.write(topic, None, letter)
-        except WriteFailed as error:
+            topic = await self._dead_letter_topics.write(source.topic, letter)
+        except KafkaError as error:
             now = self._clock()
             self._engine.dead_letter_failed(delivery, now)
+            topic = self._dead_letter_topics.name(source.topic)
             self._log.dead_letter_failed(delivery, topic, str(error), now)
         else:
             now = self._clock()
@@ -191,8 +191,3 @@ class RecordPath:
         for task in writes:
             task.cancel()
         await asyncio.gather(*writes, return_exceptions=True)
-
-
-def dead_letter_topic(settings: Settings, source_topic: str) -> str:
-    """Where the dead letters of a topic go."""
-    return settings.dead_letter.topic or f"{source_topic}.dead-letter"

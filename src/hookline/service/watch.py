@@ -17,6 +17,7 @@ from hookline.telemetry.measurements import Measurements
 from hookline.telemetry.summary import Snapshot, Summary
 
 _OLDEST_SECONDS = 60.0
+_WAITING_SECONDS = 5.0
 _log = get_logger("hookline.service")
 
 
@@ -40,6 +41,8 @@ class Watch:
         self._wall_clock = wall_clock
         self._destination = DestinationState.CLOSED
         self._snapshot = Snapshot.take(clock(), self.status(), measurements)
+        self._delivered = self._failed = 0
+        self._looked_at = self._delivered_at = clock()
 
     def status(self) -> EngineStatus:
         """The engine's status now."""
@@ -64,6 +67,8 @@ class Watch:
         """Say what is due to be said."""
         self._note_destination()
         now = self._clock()
+        if now - self._looked_at >= _WAITING_SECONDS:
+            self._note_waiting(now)
         if now - self._snapshot.at_seconds < self._every_seconds:
             return
         status = self.status()
@@ -80,9 +85,24 @@ class Watch:
         if state is self._destination:
             return
         previous, self._destination = self._destination, state
-        say = _log.info if state is DestinationState.CLOSED else _log.warning
         detail = self.status().destination_detail
-        say(Event.DESTINATION_STATE_CHANGED, state=state.value, previous=previous.value, detail=detail)
+        if state is DestinationState.CLOSED:
+            _log.info(Event.DESTINATION_STATE_CHANGED, state=state.value, previous=previous.value, detail=detail)
+        else:
+            _log.warning(Event.DESTINATION_STATE_CHANGED, state=state.value, previous=previous.value, detail=detail)
+
+    def _note_waiting(self, now: float) -> None:
+        counts = self._engine.counts
+        delivered, failed = counts.delivered, counts.attempts.total()
+        if delivered > self._delivered or not self._engine.budget.held_records:
+            self._delivered_at = now
+        elif failed > self._failed or self._engine.breaker.down:
+            status = self.status()
+            last = next((p.oldest.last_result for p in status.partitions if p.oldest and p.oldest.last_result), "")
+            reason = " ".join(filter(None, (status.destination_detail, last and f"The last attempt: {last}.")))
+            waited = round(now - self._delivered_at, 1)
+            _log.warning(Event.WAITING_FOR_DESTINATION, reason=reason, waited_seconds=waited)
+        self._delivered, self._failed, self._looked_at = delivered, failed, now
 
     def _note_oldest(self, status: EngineStatus) -> None:
         for partition in status.partitions:

@@ -42,7 +42,6 @@ _FailureWords = Literal[
     "answer_malformed",
     "answer_ambiguous_length",
     "answer_headers_too_large",
-    "answer_body_too_large",
     "answer_informational_flood",
     "answer_switched_protocols",
     "processing_raised",

@@ -13,7 +13,6 @@ class Event(StrEnum):
     """The names of events."""
 
     SERVICE_STARTED = "service_started"
-    WAITING_FOR_KAFKA = "waiting_for_kafka"
     WAITING_FOR_DESTINATION = "waiting_for_destination"
     TLS_NOT_VERIFIED = "tls_not_verified"
     CREDENTIALS_IN_CLEAR = "credentials_in_clear"
@@ -25,7 +24,6 @@ class Event(StrEnum):
     RECORD_DELIVERED = "record_delivered"
     DELIVERY_FAILED = "delivery_failed"
     RECORD_DEAD_LETTERED = "record_dead_lettered"
-    TOMBSTONE_SKIPPED = "tombstone_skipped"
     DEAD_LETTER_WRITE_FAILED = "dead_letter_write_failed"
     DESTINATION_STATE_CHANGED = "destination_state_changed"
     COMMIT_FAILED = "commit_failed"
@@ -57,14 +55,9 @@ DESCRIPTIONS: dict[Event, Description] = {
         "The settings are good and delivering begins.",
         ("version", "topics", "group_id", "url", "order", "client", "sender"),
     ),
-    Event.WAITING_FOR_KAFKA: Description(
-        "warning",
-        "Brokers, a topic or a permission are not there yet; said again every few seconds.",
-        ("reason", "waited_seconds"),
-    ),
     Event.WAITING_FOR_DESTINATION: Description(
         "warning",
-        "The service does not answer; nothing is lost meanwhile, and one record is tried now and then.",
+        "Attempts fail and none succeeds; nothing is lost meanwhile, and records are tried now and then.",
         ("reason", "waited_seconds"),
     ),
     Event.TLS_NOT_VERIFIED: Description(
@@ -106,9 +99,6 @@ DESCRIPTIONS: dict[Event, Description] = {
         "warning",
         "A record was written to the dead-letter topic and is settled.",
         ("topic", "partition", "offset", "key", "reason", "detail", "attempts", "dead_letter_topic", "suppressed"),
-    ),
-    Event.TOMBSTONE_SKIPPED: Description(
-        "debug", "A record without a value was skipped, as `deliver.tombstones` says.", ("topic", "partition", "offset")
     ),
     Event.DEAD_LETTER_WRITE_FAILED: Description(
         "error",
