@@ -190,3 +190,14 @@ def test_a_success_while_down_begins_the_ramp(places: int) -> None:
         probed(breaker)
     breaker.succeeded()
     assert (state_of(breaker), breaker.places, breaker.probe_at) == (DestinationState.RAMPING, 2, None)
+
+
+def test_a_success_that_was_under_way_when_it_was_stopped_does_not_start_it_again() -> None:
+    breaker = Breaker(POLICY)
+    breaker.stop("gone", None, 1.0)
+    breaker.succeeded()
+    assert (state_of(breaker), breaker.places) == (DestinationState.STOPPED, 0)
+    breaker.resume(2.0)
+    breaker.advance(2.0)
+    breaker.succeeded()
+    assert state_of(breaker) is DestinationState.RAMPING
