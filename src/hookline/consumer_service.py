@@ -158,8 +158,8 @@ class LoggingSender:
     def cancel(self, delivery: Delivery) -> None:
         self._sender.cancel(delivery)
 
-    def tick(self, now: float) -> None:
-        self._sender.tick(now)
+    def tick(self, now: float) -> bool:
+        return self._sender.tick(now)
 
     async def reload(self) -> bool:
         return await self._sender.reload()
@@ -203,8 +203,9 @@ class ProcessMessageSender:
         if call is not None:
             call.cancel()
 
-    def tick(self, now: float) -> None:
+    def tick(self, now: float) -> bool:
         """Calls have no deadline of ours."""
+        return False
 
     async def reload(self) -> bool:
         return False

@@ -19,6 +19,7 @@ class Receiver:
     def __init__(self) -> None:
         self.accepted: Counter[int] = Counter()
         self.last_sequence: dict[int, int] = {}
+        self.repeated_from: Counter[str] = Counter()
         self.out_of_order = 0
         self.overlapping = 0
         self.misbehave: Misbehave | None = None
@@ -64,7 +65,9 @@ class Receiver:
                 return answer
         finally:
             self._under_way.discard(key)
-        if not self.accepted[body["id"]]:
+        if self.accepted[body["id"]]:
+            self.repeated_from[request.headers.get("X-Member", "")] += 1
+        else:
             self.out_of_order += body["sequence"] < self.last_sequence.get(key, -1)
             self.last_sequence[key] = body["sequence"]
         self.accepted[body["id"]] += 1

@@ -150,3 +150,35 @@ async def test_a_topic_made_after_the_start_gets_its_records_delivered_and_its_d
             assert await terminated(process) == 0
     assert letters[0].value == b"not json"
     assert await lag(kafka_broker.bootstrap, topic, topic) == 0
+
+
+@pytest.mark.parametrize("client", ["aiokafka", "librdkafka"])
+async def test_a_process_that_stood_still_sends_nothing_of_what_others_own_by_then(
+    kafka_broker: KafkaBroker, tmp_path: Path, client: str
+):
+    topic, count = new_topic(), 6000
+    await create_topic(kafka_broker.bootstrap, topic)
+    await fill_topic(kafka_broker.bootstrap, topic, count)
+
+    async def slowly(_: dict[str, int]) -> None:
+        await asyncio.sleep(0.02)
+
+    async with Receiver() as receiver:
+        receiver.misbehave = slowly
+        more = {"deliver.in_flight": 8, "kafka.session_timeout": "6s", "deliver.drain_timeout": "3s"}
+        more["kafka.client"] = client
+        flags = flags_for(kafka_broker, topic, receiver.url, **more)
+        async with running(tmp_path, *flags, "--deliver.headers", '{"X-Member": "stopped"}') as stopped:
+            await receiver.received(500)
+            async with running(tmp_path, *flags, "--deliver.headers", '{"X-Member": "other"}') as other:
+                stopped.send_signal(signal.SIGSTOP)
+                # More than was ever read by the one that stands still, so the other owns all by then.
+                await receiver.received(count - 1000, timeout_seconds=100)
+                before = receiver.repeated_from["stopped"]
+                stopped.send_signal(signal.SIGCONT)
+                await receiver.received(count)
+                assert await terminated(stopped) == 0
+                assert await terminated(other) == 0
+    assert receiver.repeated_from["stopped"] == before
+    assert (receiver.out_of_order, receiver.overlapping) == (0, 0)
+    assert await lag(kafka_broker.bootstrap, topic, topic) == 0

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+import sys
 from pathlib import Path
 
 import click
@@ -25,6 +27,8 @@ def run(config: Path | None) -> int:
     SIGTERM and Ctrl-C stop it in good order: what is under way is finished, offsets are committed, the group is left. A
     second one stops it at once. Flags go over environment variables (HOOKLINE_KAFKA__GROUP_ID), those over the file.
     """
+    # Until the loop has its own handler: to be stopped while starting is no failure.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     loaded = loaded_settings(config)
     # Imported late: settings that are wrong are told at once, and help needs none of it.
     from hookline.console.server import ConsoleServer

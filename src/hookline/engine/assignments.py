@@ -91,6 +91,14 @@ class Assignments:
                 due[partition] = DueCommit(commit, assignment.epoch, assignment.progress)
         return due
 
+    def any_commit(self) -> dict[TopicPartition, DueCommit]:
+        """A commit of one partition though nothing is due, to see whether it is taken; empty without partitions."""
+        for partition, assignment in self._by_partition.items():
+            commit = assignment.commit(self._options.map_limit_characters, self._options.map_wide)
+            if commit is not None:
+                return {partition: DueCommit(commit, assignment.epoch, assignment.progress)}
+        return {}
+
     def due_commit(self, assignment: Assignment) -> OffsetCommit | None:
         """What is to be committed for one, None when nothing changed since the last acknowledged commit."""
         return assignment.due_commit(self._options.map_limit_characters, self._options.map_wide)

@@ -29,12 +29,24 @@ def engine_status(engine: Engine, now: float) -> EngineStatus:
         dead_letters_pending=engine.dead_letters_due + engine.writing,
         held_records=engine.budget.held_records,
         held_bytes=engine.budget.held_bytes,
-        partitions=tuple(partition_status(assignment, now) for assignment in engine.assignments),
+        partitions=tuple(partition_status(assignment, now, why_no_room(engine)) for assignment in engine.assignments),
     )
 
 
-def partition_status(assignment: Assignment, now: float) -> PartitionStatus:
-    """One assigned partition at this moment."""
+def why_no_room(engine: Engine) -> str:
+    """Why nothing more is fetched of any partition, in words; empty when that is not so, or only for a moment."""
+    breaker, budget = engine.breaker, engine.budget
+    if breaker.down:
+        return "the destination counts as down"
+    if breaker.held_until is not None:
+        return "the destination asked to wait"
+    if budget.held_records and not budget.room(1):
+        return f"the process holds {budget.held_records} records and {budget.held_bytes} bytes, as much as bounds allow"
+    return ""
+
+
+def partition_status(assignment: Assignment, now: float, no_room: str = "") -> PartitionStatus:
+    """One assigned partition at this moment; `no_room` is why nothing more is fetched of any."""
     ledger = assignment.ledger
     oldest = ledger.oldest
     return PartitionStatus(
@@ -46,7 +58,7 @@ def partition_status(assignment: Assignment, now: float) -> PartitionStatus:
         held_records=assignment.held_records,
         held_bytes=assignment.held_bytes,
         in_flight=assignment.in_flight,
-        paused=assignment.paused,
+        paused=assignment.paused or no_room,
         map_bytes=ledger.map_bytes() if ledger.gaps or ledger.restoring else 0,
         oldest=None if oldest is None else _oldest_status(oldest, now),
     )
@@ -68,8 +80,9 @@ def explain(engine: Engine, partition: TopicPartition, now: float) -> list[str]:
         sentences.append(
             f"Its offset map is nearly full: {waiting} records above the settled ones wait for the oldest."
         )
-    if assignment.paused:
-        sentences.append(f"Nothing more of it is fetched: {assignment.paused}.")
+    paused = assignment.paused or why_no_room(engine)
+    if paused:
+        sentences.append(f"Nothing more of it is fetched: {paused}.")
     if oldest is None:
         sentences.append(f"All before offset {assignment.ledger.position} is settled: it waits for records.")
     return sentences

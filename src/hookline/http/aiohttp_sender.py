@@ -95,9 +95,9 @@ class AiohttpSender:
         if task is not None:
             task.cancel()
 
-    def tick(self, now: float) -> None:
-        """Look at the secret's file now and then; attempts keep their deadlines themselves."""
-        self._identity.refresh(now)
+    def tick(self, now: float) -> bool:
+        """Look at the secret's file now and then; True when it changed. Attempts keep their deadlines themselves."""
+        return self._identity.refresh(now)
 
     async def reload(self) -> bool:
         """Read secrets and certificates again; raises `SettingsError`, and then the old ones stay in use."""

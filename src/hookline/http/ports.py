@@ -27,8 +27,11 @@ class Sender(Protocol):
     def cancel(self, delivery: Delivery) -> None:
         """Give up a running attempt: its connection is closed and no outcome follows. Unknown ones are ignored."""
 
-    def tick(self, now: float) -> None:
-        """End attempts whose deadline is over, with `FailureKind.TIMEOUT`; called several times a second."""
+    def tick(self, now: float) -> bool:
+        """End attempts whose deadline is over, with `FailureKind.TIMEOUT`; called several times a second.
+
+        True when a secret's file had changed and is in use from now on.
+        """
 
     async def reload(self) -> bool:
         """Read secrets and certificates again; True when something changed."""

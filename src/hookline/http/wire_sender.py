@@ -119,8 +119,11 @@ class WireSender:
                 connection.abort()
                 return
 
-    def tick(self, now: float) -> None:
-        """End attempts whose deadline is over, close connections that idled too long, and look the name up when due."""
+    def tick(self, now: float) -> bool:
+        """End attempts whose deadline is over, close connections that idled too long, and look the name up when due.
+
+        True when a secret changed; see `Sender.tick`.
+        """
         self._expire_waiting(self._waiting, now)
         self._expire_waiting(self._waiting_for_fresh, now)
         expired: list[tuple[WireConnection, Delivery]] = []
@@ -141,8 +144,10 @@ class WireSender:
                 self._expire(connection, delivery)
         if self._connections:
             self._refresh_name()
-        if self._identity.refresh(now):
+        changed = self._identity.refresh(now)
+        if changed:
             self._use_identity()
+        return changed
 
     async def reload(self) -> bool:
         """Read secrets and certificates again; raises `SettingsError`, and then the old ones stay in use."""

@@ -9,7 +9,24 @@ from datetime import UTC, datetime
 from hookline.engine.delivery import Delivery, Trouble
 from hookline.version import __version__
 
-HEADER_PREFIX = "hookline-"
+HEADER_NAMES = frozenset(
+    f"hookline-{name}"
+    for name in (
+        "topic",
+        "partition",
+        "offset",
+        "reason",
+        "detail",
+        "attempts",
+        "first-attempt-at",
+        "last-attempt-at",
+        "group",
+        "version",
+        "status",
+        "answer",
+    )
+)
+"""The headers that a dead letter gets; those of these names that a record has, from an earlier time, are replaced."""
 _DETAIL_CHARACTERS = 500
 
 
@@ -32,9 +49,8 @@ def dead_letter_of(delivery: Delivery, group_id: str, answer_bytes: int, wall_of
     record, trouble = delivery.record, delivery.trouble
     if trouble is None or trouble.reason is None:
         raise ValueError(f"{delivery.assignment.partition} offset {delivery.offset} has no reason to be dead-lettered")
-    kept = [(name, value) for name, value in record.headers if not name.startswith(HEADER_PREFIX)]
-    ours = _headers(delivery, trouble, group_id, answer_bytes, wall_offset_seconds)
-    headers = kept + [(HEADER_PREFIX + name, value) for name, value in ours]
+    kept = [(name, value) for name, value in record.headers if name not in HEADER_NAMES]
+    headers = kept + _headers(delivery, trouble, group_id, answer_bytes, wall_offset_seconds)
     return DeadLetter(record.key, record.value, headers, record.timestamp)
 
 
@@ -43,20 +59,20 @@ def _headers(
 ) -> list[tuple[str, bytes]]:
     partition = delivery.assignment.partition
     headers = [
-        ("topic", partition.topic.encode()),
-        ("partition", b"%d" % partition.partition),
-        ("offset", b"%d" % delivery.offset),
-        ("reason", str(trouble.reason).encode()),
-        ("detail", trouble.detail[:_DETAIL_CHARACTERS].encode(errors="replace")),
-        ("attempts", b"%d" % trouble.attempts),
-        ("first-attempt-at", _moment(trouble.first_attempt_at + wall_offset_seconds)),
-        ("last-attempt-at", _moment(trouble.last_attempt_at + wall_offset_seconds)),
-        ("group", group_id.encode()),
-        ("version", __version__.encode()),
+        ("hookline-topic", partition.topic.encode()),
+        ("hookline-partition", b"%d" % partition.partition),
+        ("hookline-offset", b"%d" % delivery.offset),
+        ("hookline-reason", str(trouble.reason).encode()),
+        ("hookline-detail", trouble.detail[:_DETAIL_CHARACTERS].encode(errors="replace")),
+        ("hookline-attempts", b"%d" % trouble.attempts),
+        ("hookline-first-attempt-at", _moment(trouble.first_attempt_at + wall_offset_seconds)),
+        ("hookline-last-attempt-at", _moment(trouble.last_attempt_at + wall_offset_seconds)),
+        ("hookline-group", group_id.encode()),
+        ("hookline-version", __version__.encode()),
     ]
     if trouble.status is not None:
-        headers.append(("status", b"%d" % trouble.status))
-        headers.append(("answer", trouble.answer_body[:answer_bytes]))
+        headers.append(("hookline-status", b"%d" % trouble.status))
+        headers.append(("hookline-answer", trouble.answer_body[:answer_bytes]))
     return headers
 
 

@@ -150,11 +150,16 @@ class DeliveryService:
         return True, "the loop turns and Kafka is polled"
 
     def readiness(self) -> tuple[bool, str]:
-        """Whether it has joined the group and is not stopping."""
+        """Whether it has joined the group, commits are taken and dead letters written, and it is not stopping."""
         if self._stop_asked.is_set():
             return False, "it is stopping"
         if not self._joined:
             return False, "it has not joined the consumer group yet"
+        trouble = self._ownership.trouble()
+        if trouble:
+            return False, trouble
+        if self._path.dead_letter_trouble:
+            return False, f"dead letters cannot be written: {self._path.dead_letter_trouble}"
         return True, f"{len(self.engine.assignments)} partitions are assigned"
 
     async def _start(self) -> None:

@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Callable, Collection, Mapping
 
+from hookline.engine.assignments import DueCommit
 from hookline.engine.engine import Engine
 from hookline.engine.records import OffsetCommit, TopicPartition
 from hookline.errors import CommitDeferred, CommitRejected, KafkaUnavailable
@@ -18,6 +19,9 @@ from hookline.telemetry.logs import get_logger
 from hookline.telemetry.measurements import Measurements
 
 _DRAIN_LOOK_SECONDS = 0.02
+_COMMIT_AGAIN_SECONDS = 10.0
+"""With nothing new to commit, one partition is committed again so often: it shows that Kafka still takes commits."""
+_COMMIT_SLOW_SECONDS = 10.0
 _log = get_logger("hookline.service")
 
 
@@ -43,6 +47,9 @@ class Ownership:
         self._clock = clock
         # Shorter than the session: whoever drains longer is thrown out and commits nothing.
         self._drain_seconds = min(settings.deliver.drain_timeout, settings.kafka.session_timeout * 0.6)
+        self._acknowledged_at = clock()
+        self._asked_at: float | None = None
+        self._refusal = ""
 
     async def on_assigned(self, committed: Mapping[TopicPartition, OffsetCommit]) -> None:
         """See `AssignmentListener`."""
@@ -52,6 +59,9 @@ class Ownership:
         self._measurements.partitions_assigned += len(committed)
         assigned = len(self._engine.assignments)
         _log.info(Event.PARTITIONS_ASSIGNED, partitions=_names(committed), assigned=assigned)
+        self._acknowledged_at = self._clock()
+        self._refusal = ""
+        self._path.is_member = True
         self._path.pump(self._clock())
 
     async def on_revoked(self, partitions: Collection[TopicPartition]) -> Mapping[TopicPartition, OffsetCommit]:
@@ -105,20 +115,41 @@ class Ownership:
                 self._engine.assignments.advance_position(assignment.partition, position)
         due = self._engine.assignments.due_commits()
         self._engine.settled_since_commit = 0
+        if not due and (not self._path.is_member or self._clock() - self._acknowledged_at > _COMMIT_AGAIN_SECONDS):
+            due = self._engine.assignments.any_commit()
         if not due:
+            self._path.is_member = True
             return
+        await self._commit(due)
+
+    async def _commit(self, due: dict[TopicPartition, DueCommit]) -> None:
         commits = {partition: commit.commit for partition, commit in due.items()}
+        self._asked_at = self._clock()
         try:
             await self._source.commit(commits)
         except CommitDeferred as error:
             self._measurements.commits_deferred += 1
             _log.info(Event.COMMIT_DEFERRED, partitions=_names(commits), reason=str(error))
         except (CommitRejected, KafkaUnavailable) as error:
+            self._refusal = str(error)
             self._measurements.commit_failures += 1
             _log.error(Event.COMMIT_FAILED, partitions=_names(commits), reason=str(error))
         else:
+            self._refusal = ""
+            self._acknowledged_at = self._clock()
             self._measurements.commits += 1
             self._engine.assignments.acknowledged(due)
+            self._path.is_member = True
+            self._path.pump(self._clock())
+        finally:
+            self._asked_at = None
+
+    def trouble(self) -> str:
+        """What is wrong with committing, in words; empty when all is well."""
+        if self._refusal:
+            return f"commits fail: {self._refusal}"
+        waited = 0.0 if self._asked_at is None else self._clock() - self._asked_at
+        return f"Kafka has not answered a commit for {waited:.0f} s" if waited > _COMMIT_SLOW_SECONDS else ""
 
 
 def _names(partitions: Collection[TopicPartition]) -> list[str]:

@@ -41,7 +41,7 @@ class RecordLog:
             Event.DELIVERY_FAILED,
             **_where(delivery),
             key=delivery.record.key,
-            attempt=delivery.attempt,
+            attempt=trouble.attempts,
             result=trouble.status or trouble.detail.partition(":")[0],
             detail=trouble.detail,
             next_attempt_in_seconds=None if next_at is None else round(max(0.0, next_at - now), 3),

@@ -59,6 +59,10 @@ class RecordPath:
         self.commit_due = asyncio.Event()
         self.last_poll_at = clock()
         self.sending = True
+        self.is_member = True
+        self.dead_letter_trouble = ""
+        self._turned_at = clock()
+        self._frozen_seconds = settings.kafka.session_timeout / 2
 
     async def fetch_forever(self) -> None:
         """Fetch while there is room, and poll while there is none; ends by being cancelled or by an error."""
@@ -130,7 +134,9 @@ class RecordPath:
     def pump(self, now: float) -> None:
         """Send all that may be sent, start writing all dead letters that are due, and say who waits for what."""
         engine, send = self._engine, self._sender.send
-        if self.sending:
+        if now - self._turned_at > self._frozen_seconds:
+            self._doubt_membership()
+        if self.sending and self.is_member:
             while (delivery := engine.next(now)) is not None:
                 try:
                     if self._dead_letter_tombstones and not delivery.record.value:
@@ -145,11 +151,20 @@ class RecordPath:
         if self._waits_for_room and (engine.room() or not self.sending):
             self._has_room.set()
 
+    def _doubt_membership(self) -> None:
+        """The process stood still so long that others may own its partitions: send nothing until a commit is taken."""
+        self.is_member = False
+        self.commit_due.set()
+
     def tick(self) -> None:
         """Time has passed."""
         now = self._clock()
+        if now - self._turned_at > self._frozen_seconds:
+            self._doubt_membership()
+        self._turned_at = now
         self._wall_offset = self._wall_clock() - now
-        self._sender.tick(now)
+        if self._sender.tick(now):
+            self._engine.resume_destination(now)
         self._engine.advance(now)
         self._pause_and_resume()
         self.pump(now)
@@ -177,9 +192,11 @@ class RecordPath:
             now = self._clock()
             self._engine.dead_letter_failed(delivery, now)
             topic = self._dead_letter_topics.name(source.topic)
+            self.dead_letter_trouble = str(error)
             self._log.dead_letter_failed(delivery, topic, str(error), now)
         else:
             now = self._clock()
+            self.dead_letter_trouble = ""
             self._measurements.dead_letter_duration.observe(now - started)
             self._engine.dead_letter_written(delivery)
             self._log.dead_lettered(delivery, topic, now)
