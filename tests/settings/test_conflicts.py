@@ -9,12 +9,15 @@ import pytest
 from tests.settings.settings_files import problems_of, written
 
 from hookline.errors import SettingsError
+from hookline.service.ownership import Ownership
 from hookline.settings.checks import check_settings
+from hookline.settings.deliver import DRAIN_SHARE_OF_SESSION
 from hookline.settings.loading import load_settings
 from hookline.settings.tree import Settings
 
 SASL = {"kafka.security": "sasl_tls", "kafka.sasl.username": "u", "kafka.sasl.password": "p"}
 HTTPS = {"deliver.url": "https://a"}
+NEW_PROTOCOL = {"kafka.group_protocol": "consumer", "kafka.client": "librdkafka"}
 
 CONFLICTS: list[tuple[dict[str, str], str, str]] = [
     (
@@ -67,12 +70,25 @@ CONFLICTS: list[tuple[dict[str, str], str, str]] = [
         "dead letters of 'a' would go to 'a.dead-letter', which is read",
     ),
     ({"kafka.topics": "a,b", "dead_letter.topic": "b"}, "dead_letter.topic", "dead letters of 'a' would go to 'b'"),
-    ({"deliver.drain_timeout": "45s"}, "deliver.drain_timeout", "must be shorter than kafka.session_timeout (45s)"),
-    ({"kafka.session_timeout": "25s"}, "kafka.session_timeout", "must be shorter than kafka.session_timeout (25s)"),
     (
-        {"kafka.group_protocol": "consumer", "kafka.client": "librdkafka", "deliver.drain_timeout": "5m"},
+        {"deliver.drain_timeout": "27001ms"},
         "deliver.drain_timeout",
-        "must be shorter than kafka.max_poll_interval (5m)",
+        "27001ms is longer than 27s, which is 60 % of kafka.session_timeout (45s); make it shorter, or",
+    ),
+    (
+        {"deliver.drain_timeout": "4s", "kafka.session_timeout": "6s"},
+        "deliver.drain_timeout",
+        "4s is longer than 3600ms, which is 60 % of kafka.session_timeout (6s)",
+    ),
+    (
+        {**NEW_PROTOCOL, "deliver.drain_timeout": "28s"},
+        "deliver.drain_timeout",
+        "28s is longer than 27s, which is the most with kafka.group_protocol 'consumer'; make it shorter",
+    ),
+    (
+        {**NEW_PROTOCOL, "kafka.max_poll_interval": "25s"},
+        "kafka.max_poll_interval",
+        "must be longer than draining takes (deliver.drain_timeout, 25s)",
     ),
     ({"deliver.connect_timeout": "11s"}, "deliver.connect_timeout", "11s is longer than deliver.timeout (10s)"),
     ({"retry.initial_delay": "2m"}, "retry.initial_delay", "2m is longer than retry.max_delay (1m)"),
@@ -158,10 +174,22 @@ def test_a_conflict_names_the_settings_and_what_to_do(given: dict[str, str], key
         {"console.listen": "0.0.0.0:8080", "console.allow_remote": "true"},
         {"deliver.proxy": "http://p:1"},
         {"kafka.topics": "a,b"},
+        {"kafka.session_timeout": "6s"},
+        {"kafka.session_timeout": "6s", "deliver.drain_timeout": "3600ms"},
+        {"deliver.drain_timeout": "27s"},
+        {**NEW_PROTOCOL, "deliver.drain_timeout": "27s"},
     ],
 )
 def test_what_goes_together_is_let_be_and_defaults_give_way(given: dict[str, str]):
     load_settings(flags={name: [value] for name, value in given.items()})
+
+
+def test_the_service_drains_no_longer_than_the_settings_say():
+    ports: list[Any] = [None] * 5
+    for given in ({"kafka.session_timeout": ["6s"]}, {"deliver.drain_timeout": ["2s"]}):
+        settings = load_settings(flags=given).settings
+        longest = settings.kafka.session_timeout * DRAIN_SHARE_OF_SESSION
+        assert Ownership(settings, *ports)._drain_seconds == min(settings.deliver.drain_timeout, longest)
 
 
 def test_a_conflict_between_layers_names_both_places(tmp_path: Path):
@@ -177,8 +205,6 @@ def test_all_conflicts_are_told_together():
 
 def test_trees_made_by_hand_can_be_checked_as_well():
     tree: dict[str, Any] = {"deliver": {"drain_timeout": "2m"}}
-    with pytest.raises(
-        SettingsError, match=r"^deliver.drain_timeout: must be shorter than kafka.session_timeout \(45s\)"
-    ):
+    with pytest.raises(SettingsError, match=r"^deliver.drain_timeout: 2m is longer than 27s, which is"):
         check_settings(Settings.model_validate(tree))
     check_settings(Settings())

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from hookline.settings.addresses import is_loopback, split_host_port
 from hookline.settings.conflicts import Conflict, was_set
 from hookline.settings.credential_checks import auth_conflicts, sasl_conflicts, tls_conflicts
+from hookline.settings.deliver import DRAIN_SHARE_OF_SESSION
 from hookline.settings.problems import Problem, settings_error
 from hookline.settings.provenance import DEFAULT, Origin
 from hookline.settings.tree import Settings
@@ -19,6 +20,7 @@ def find_conflicts(settings: Settings, origin_of: Callable[[str], Origin]) -> li
         _group_conflicts,
         sasl_conflicts,
         _topic_conflicts,
+        _drain_conflicts,
         _time_conflicts,
         _bound_conflicts,
         _request_conflicts,
@@ -70,16 +72,30 @@ def _topic_conflicts(settings: Settings) -> Iterator[Conflict]:
             return
 
 
+def _drain_conflicts(settings: Settings) -> Iterator[Conflict]:
+    kafka, drain_timeout = settings.kafka, settings.deliver.drain_timeout
+    longest = round(kafka.session_timeout * DRAIN_SHARE_OF_SESSION, 6)
+    if drain_timeout > longest and was_set(settings, "deliver.drain_timeout"):
+        message = f"{written_duration(drain_timeout)} is longer than {written_duration(longest)}, which is"
+        if kafka.group_protocol == "classic":
+            other = "kafka.session_timeout"
+            message += (
+                f" 60 % of {other} ({written_duration(kafka.session_timeout)}); make it shorter, or {other} longer"
+            )
+        else:
+            other = "kafka.group_protocol"
+            message += f" the most with {other} 'consumer'; make it shorter"
+        yield Conflict(("deliver.drain_timeout", other), message)
+    draining = min(drain_timeout, longest)
+    # With a classic group max_poll_interval is no shorter than the session, and so is longer than this.
+    if kafka.group_protocol == "consumer" and kafka.max_poll_interval <= draining:
+        message = f"must be longer than draining takes (deliver.drain_timeout, {written_duration(draining)})"
+        hint = "or the group gives the partitions away before; make it longer, or deliver.drain_timeout shorter"
+        yield Conflict(("kafka.max_poll_interval", "deliver.drain_timeout"), f"{message}, {hint}")
+
+
 def _time_conflicts(settings: Settings) -> Iterator[Conflict]:
-    kafka, deliver, retry, breaker = settings.kafka, settings.deliver, settings.retry, settings.breaker
-    name, limit = ("kafka.session_timeout", kafka.session_timeout)
-    if kafka.group_protocol == "consumer":
-        name, limit = ("kafka.max_poll_interval", kafka.max_poll_interval)
-    if deliver.drain_timeout >= limit:
-        message = (
-            f"must be shorter than {name} ({written_duration(limit)}), or the group gives the partitions away before"
-        )
-        yield Conflict(("deliver.drain_timeout", name), message)
+    deliver, retry, breaker = settings.deliver, settings.retry, settings.breaker
     for key, value, most_key, most in (
         ("deliver.connect_timeout", deliver.connect_timeout, "deliver.timeout", deliver.timeout),
         ("retry.initial_delay", retry.initial_delay, "retry.max_delay", retry.max_delay),

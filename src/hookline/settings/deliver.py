@@ -12,6 +12,9 @@ from hookline.settings.names import HeaderName, HeaderValue
 from hookline.settings.section import Section
 from hookline.settings.units import Duration, PositiveDuration, PositiveSize
 
+DRAIN_SHARE_OF_SESSION = 0.6
+"""Draining takes at most this share of `kafka.session_timeout`: whoever drains longer may lose the partitions first."""
+
 
 def _text_of_number(value: Any) -> Any:
     # 1.2 without quotes is a number in YAML and in TOML.
@@ -110,6 +113,8 @@ class Deliver(Section):
     answer_body_bytes: PositiveSize = 1024 * 1024
     """Answers with a larger body are cut there, judged by their status, and their connection is closed."""
     drain_timeout: Duration = 25.0
-    """At the end and when partitions are taken away, how long to wait for requests that are under way."""
+    """At the end and when partitions are taken away, how long to wait for requests that are under way. It can be
+    at most 60 % of `kafka.session_timeout`, or the group would give the partitions away before: the default gives way
+    to a shorter session, a longer time that is set is a mistake. With the new group protocol the most is 27s."""
     auth: DeliverAuth = DeliverAuth()
     tls: DeliverTls = DeliverTls()

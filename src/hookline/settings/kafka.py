@@ -74,7 +74,7 @@ class Kafka(Section):
     """Whether records of transactions that are open or were aborted are left out."""
     session_timeout: PositiveDuration = 45.0
     """How long a classic group waits for a silent member before its partitions move; with the new group protocol the
-    brokers decide that."""
+    brokers decide that. `deliver.drain_timeout` can be at most 60 % of it."""
     max_poll_interval: PositiveDuration = 300.0
     """How long this process may go without polling before it leaves the group, and a rebalance waits for it."""
     request_timeout: PositiveDuration = 40.0
