@@ -146,6 +146,81 @@ def test_check_asks_the_clients_about_what_only_they_know(arguments: tuple[str, 
     assert "Traceback" not in result.stderr
 
 
+MISTAKES_OF_AIOKAFKA = """\
+kafka:
+  options:
+    fetch_min_byte: 1
+    group_id: x
+    fetch_max_bytes: many
+  producer_options:
+    acks: 1
+    linger: 2
+deliver:
+  headers:
+    Host: a
+    TE: b
+    X-Id: "{id}"
+    Idempotency-Key: c
+"""
+MISTAKES_OF_LIBRDKAFKA = """\
+kafka:
+  client: librdkafka
+  security: tls
+  tls: {ca_file: /missing/ca, certificate_file: /missing/certificate}
+  options:
+    enable.auto.commit: true
+    fetch.min.byte: 1
+    fetch.min.bytes: many
+  producer_options:
+    client.rack: zap
+    compression.type: zap
+    linger: 2
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "places"),
+    [
+        (
+            MISTAKES_OF_AIOKAFKA,
+            [
+                "3: kafka.options.fetch_min_byte",
+                "4: kafka.options.group_id",
+                "5: kafka.options.fetch_max_bytes",
+                "7: kafka.producer_options.acks",
+                "8: kafka.producer_options.linger",
+                "11: deliver.headers.Host",
+                "12: deliver.headers.TE",
+                "13: deliver.headers.X-Id",
+                "14: deliver.headers.Idempotency-Key",
+            ],
+        ),
+        (
+            MISTAKES_OF_LIBRDKAFKA,
+            [
+                "4: kafka.tls.ca_file",
+                "4: kafka.tls.certificate_file",
+                "6: kafka.options.enable.auto.commit",
+                "7: kafka.options.fetch.min.byte",
+                "8: kafka.options.fetch.min.bytes",
+                "11: kafka.producer_options.compression.type",
+                "12: kafka.producer_options.linger",
+            ],
+        ),
+    ],
+)
+@pytest.mark.parametrize("command", [("config", "check"), ("run",)])
+def test_all_that_the_clients_refuse_is_told_at_once_with_its_line(
+    command: tuple[str, ...], text: str, places: list[str], tmp_path: Path
+):
+    (tmp_path / "a.yaml").write_text(text)
+    result = hookline(*command, "-c", "a.yaml", folder=tmp_path)
+    assert result.returncode == 3
+    head, *lines = result.stderr.splitlines()
+    assert head == f"Error: {len(places)} problems with the settings:"
+    assert [": ".join(line.split(": ")[:2]) for line in lines] == [f"  a.yaml:{place}" for place in places]
+
+
 @pytest.mark.parametrize("client", ["aiokafka", "librdkafka"])
 def test_check_connects_to_nothing(client: str):
     connections: list[object] = []

@@ -293,6 +293,14 @@ def test_a_header_s_name_of_the_settings_is_checked_again(name: str) -> None:
         unchecked(headers={name: "x"})
 
 
+def test_all_headers_that_can_not_be_set_are_told_at_once() -> None:
+    headers = {"Host": "x", "TE": "y", "X-A": "{nothing}", "X-B": "\n", "x-a": "1"}
+    with pytest.raises(SettingsError) as caught:
+        unchecked(headers=headers)
+    told = [problem.partition(": ")[0] for problem in caught.value.problems]
+    assert told == [f"deliver.headers.{name}" for name in headers]
+
+
 def test_a_header_may_be_there_once() -> None:
     with pytest.raises(SettingsError, match="twice"):
         make_template(headers={"X-A": "1", "x-a": "2"})

@@ -121,6 +121,16 @@ def test_what_the_client_cannot_do_names_the_one_that_can(changes: dict[str, str
         consumer_options(settings(**changes))
 
 
+def test_all_bad_options_are_told_at_once() -> None:
+    with pytest.raises(SettingsError) as caught:
+        consumer_options(settings(options={"group_id": "x", "acks": 1, "fetch_min_byte": 1, "fetch_max_bytes": "many"}))
+    told = [problem.partition(": ")[0] for problem in caught.value.problems]
+    assert told == [f"kafka.options.{name}" for name in ("group_id", "acks", "fetch_min_byte", "fetch_max_bytes")]
+    with pytest.raises(SettingsError) as caught:
+        consumer_options(settings(security="tls", tls={"ca_file": "/missing/a", "key_file": "/missing/b"}))
+    assert len(caught.value.problems) == 2
+
+
 def test_members_of_one_process_do_not_share_their_sticky_past() -> None:
     (one,) = consumer_options(settings(assignor="sticky"))["partition_assignment_strategy"]
     (other,) = consumer_options(settings(assignor="sticky"))["partition_assignment_strategy"]

@@ -108,6 +108,18 @@ def test_a_setting_that_cannot_work_with_this_client_is_named(changes: dict[str,
         make_consumer(kafka(**changes))
 
 
+def test_all_refused_options_are_told_at_once() -> None:
+    with pytest.raises(SettingsError) as caught:
+        consumer_options(
+            kafka(options={"enable.auto.commit": True, "group.id": "x", "error_cb": "x", "check.crcs": None})
+        )
+    told = [problem.partition(": ")[0] for problem in caught.value.problems]
+    assert told == [f"kafka.options.{name}" for name in ("enable.auto.commit", "group.id", "error_cb", "check.crcs")]
+    with pytest.raises(SettingsError) as caught:
+        consumer_options(kafka(security="tls", tls={"ca_file": "/missing/a", "key_file": "/missing/b"}))
+    assert len(caught.value.problems) == 2
+
+
 def test_a_file_that_holds_no_certificates_is_named(tmp_path: Path) -> None:
     (tmp_path / "ca.pem").write_text("not a certificate")
     settings = kafka(security="tls", tls={"ca_file": tmp_path / "ca.pem"})

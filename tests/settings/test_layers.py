@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 from tests.settings.settings_files import problems_of, written
 
 from hookline.settings.loading import load_settings
+from hookline.settings.names import HEADER_NAME, HEADER_VALUE
 from hookline.settings.provenance import Layer
 from hookline.settings.tree import Settings
 
@@ -136,6 +138,16 @@ def test_problems_of_all_layers_are_reported_together_in_the_order_of_the_layers
         "HOOKLINE_X: unknown environment variable; kafka.group_id, for example, is HOOKLINE_KAFKA__GROUP_ID",
         "HOOKLINE_LOG__LEVEL: log.level: expected one of debug, info, warning, error, got 'loud'",
         "--deliver.in_flight: expected a whole number, at least 1 and at most 100000, got '0'",
+    ]
+
+
+def test_entries_of_one_mapping_are_all_told_even_when_their_names_are_cut_to_the_same():
+    headers = {"bad name": "a", "bad title": "b", "worse:": "c", "X-Good": "\n", "X-Fine": "d"}
+    name, value = HEADER_NAME.expected, HEADER_VALUE.expected
+    assert problems_of(environment={"HOOKLINE_DELIVER__HEADERS": json.dumps(headers)}) == [
+        f"HOOKLINE_DELIVER__HEADERS: deliver.headers.bad…: expected {name}, got text (2 such entries)",
+        f"HOOKLINE_DELIVER__HEADERS: deliver.headers.worse…: expected {name}, got text",
+        f"HOOKLINE_DELIVER__HEADERS: deliver.headers.X-Good: expected {value}, got text",
     ]
 
 

@@ -10,6 +10,7 @@ import click
 
 from hookline.cli.error_context import errors_located
 from hookline.cli.settings_options import SettingsCommand, loaded_settings
+from hookline.errors import SettingsError
 
 
 @click.command(
@@ -31,6 +32,7 @@ def run(config: Path | None) -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     loaded = loaded_settings(config)
     # Imported late: settings that are wrong are told at once, and help needs none of it.
+    from hookline.cli.adapter_checks import check_adapters
     from hookline.console.server import ConsoleServer
     from hookline.service.delivery_service import DeliveryService
     from hookline.service.process import run_until_signalled
@@ -40,6 +42,11 @@ def run(config: Path | None) -> int:
     settings = loaded.settings
     configure_logging(settings.log, OwnSecrets.of(settings))
     with errors_located(loaded):
-        service = DeliveryService(settings)
-        companions = [ConsoleServer(service, settings.console)] if settings.console.listen is not None else []
-        return run_until_signalled(service, companions)
+        try:
+            service = DeliveryService(settings)
+            companions = [ConsoleServer(service, settings.console)] if settings.console.listen is not None else []
+            return run_until_signalled(service, companions)
+        except SettingsError:
+            # A start ends at the first mistake; this tells them all.
+            check_adapters(settings)
+            raise

@@ -6,6 +6,8 @@ import re
 from collections.abc import Mapping
 
 from hookline.errors import SettingsError
+from hookline.http.placeholders import header_template
+from hookline.settings.problems import CollectedErrors
 
 # RFC 9110, section 5.6.2: a field name is a token.
 _NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
@@ -53,12 +55,22 @@ def check_header_name(name: str, setting: str) -> None:
 
 
 def check_headers(headers: Mapping[str, str], setting: str) -> None:
-    """Raise `SettingsError` when a header may not be added, its value is malformed, or one is there twice."""
+    """Raise one `SettingsError` for all headers that may not be added, are there twice, or have a malformed value.
+
+    That includes placeholders which nothing is known for.
+    """
+    errors = CollectedErrors()
     seen: set[str] = set()
     for name, value in headers.items():
-        check_header_name(name, f"{setting}.{name}" if _NAME.fullmatch(name) else setting)
-        if not is_header_value(value):
-            raise SettingsError(f"{setting}.{name}: expected printable ASCII with no space at its ends and no line end")
+        own_setting = f"{setting}.{name}" if _NAME.fullmatch(name) else setting
+        with errors.collecting():
+            check_header_name(name, own_setting)
         if name.lower() in seen:
-            raise SettingsError(f"{setting}.{name}: the header is there twice, which differs in case only")
+            errors.add(f"{own_setting}: the header is there twice, which differs in case only")
         seen.add(name.lower())
+        if not is_header_value(value):
+            errors.add(f"{own_setting}: expected printable ASCII with no space at its ends and no line end")
+            continue
+        with errors.collecting():
+            header_template(value, own_setting)
+    errors.raise_any()

@@ -9,6 +9,7 @@ import asyncio
 import inspect
 import ssl
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any, TypeVar
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
@@ -21,6 +22,7 @@ from hookline.errors import SettingsError
 from hookline.kafka.token_file import TokenFile
 from hookline.settings.kafka import Kafka, KafkaTls
 from hookline.settings.policy import DeadLetter
+from hookline.settings.problems import CollectedErrors
 
 T = TypeVar("T")
 
@@ -150,17 +152,20 @@ def milliseconds(seconds: float) -> int:
 
 def _checked(section: str, raw: Mapping[str, Any], client: type, settings: Mapping[str, str]) -> dict[str, Any]:
     known = inspect.signature(client).parameters
+    errors = CollectedErrors()
     checked = {}
     for name, value in raw.items():
+        option = f"{section}.{name}"
         if name in settings:
-            raise SettingsError(f"{section}.{name}: use {settings[name]} in place of it")
-        if name in _OURS:
-            raise SettingsError(f"{section}.{name}: cannot be set, since delivery at least once rests on it; remove it")
-        if name not in known:
-            raise SettingsError(
-                f"{section}.{name}: aiokafka has no such option; its names have underscores, as in fetch_max_bytes"
-            )
-        checked[name] = _of_type(f"{section}.{name}", value, known[name].default, name in _TEXT_OPTIONS)
+            errors.add(f"{option}: use {settings[name]} in place of it")
+        elif name in _OURS:
+            errors.add(f"{option}: cannot be set, since delivery at least once rests on it; remove it")
+        elif name not in known:
+            errors.add(f"{option}: aiokafka has no such option; its names have underscores, as in fetch_max_bytes")
+        else:
+            with errors.collecting():
+                checked[name] = _of_type(option, value, known[name].default, name in _TEXT_OPTIONS)
+    errors.raise_any()
     return checked
 
 
@@ -192,13 +197,12 @@ def _assignor(kafka: Kafka) -> Any:
 
 
 def _ssl_context(tls: KafkaTls) -> ssl.SSLContext:
-    for file, setting in (
-        (tls.ca_file, "ca_file"),
-        (tls.certificate_file, "certificate_file"),
-        (tls.key_file, "key_file"),
-    ):
+    errors = CollectedErrors()
+    for setting in ("ca_file", "certificate_file", "key_file"):
+        file: Path | None = getattr(tls, setting)
         if file is not None and not file.is_file():
-            raise SettingsError(f"kafka.tls.{setting}: there is no file {file}")
+            errors.add(f"kafka.tls.{setting}: there is no file {file}")
+    errors.raise_any()
     try:
         context = ssl.create_default_context(cafile=tls.ca_file)
     except ssl.SSLError as error:

@@ -6,6 +6,7 @@ https://github.com/confluentinc/librdkafka/blob/master/CONFIGURATION.md
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any, TypeVar
 
 from hookline.errors import SettingsError
@@ -13,6 +14,7 @@ from hookline.kafka.librdkafka_client import KafkaException
 from hookline.kafka.token_file import TokenFile
 from hookline.settings.kafka import Kafka
 from hookline.settings.policy import DeadLetter
+from hookline.settings.problems import CollectedErrors
 
 T = TypeVar("T")
 
@@ -175,13 +177,16 @@ def _culprit(text: str, kafka: Kafka) -> str:
 
 
 def _check_raw(section: str, raw: Mapping[str, Any], settings: Mapping[str, str]) -> None:
+    errors = CollectedErrors()
     for name, value in raw.items():
+        option = f"{section}.{name}"
         if name in settings:
-            raise SettingsError(f"{section}.{name}: use {settings[name]} in place of it")
-        if name in _OURS or name.endswith("_cb"):
-            raise SettingsError(f"{section}.{name}: cannot be set, since delivery at least once rests on it; remove it")
-        if not isinstance(value, str | int | float):
-            raise SettingsError(f"{section}.{name}: expected a string, a number or true or false")
+            errors.add(f"{option}: use {settings[name]} in place of it")
+        elif name in _OURS or name.endswith("_cb"):
+            errors.add(f"{option}: cannot be set, since delivery at least once rests on it; remove it")
+        elif not isinstance(value, str | int | float):
+            errors.add(f"{option}: expected a string, a number or true or false")
+    errors.raise_any()
 
 
 def _raw(raw: Mapping[str, Any]) -> dict[str, Any]:
@@ -205,15 +210,18 @@ def _connection(kafka: Kafka) -> dict[str, Any]:
 def _tls(kafka: Kafka) -> dict[str, Any]:
     tls = kafka.tls
     options: dict[str, Any] = {"ssl.endpoint.identification.algorithm": "https" if tls.verify_hostname else "none"}
-    for name, file, setting in (
-        ("ssl.ca.location", tls.ca_file, "ca_file"),
-        ("ssl.certificate.location", tls.certificate_file, "certificate_file"),
-        ("ssl.key.location", tls.key_file, "key_file"),
+    errors = CollectedErrors()
+    for name, setting in (
+        ("ssl.ca.location", "ca_file"),
+        ("ssl.certificate.location", "certificate_file"),
+        ("ssl.key.location", "key_file"),
     ):
+        file: Path | None = getattr(tls, setting)
         if file is not None:
             if not file.is_file():
-                raise SettingsError(f"kafka.tls.{setting}: there is no file {file}")
+                errors.add(f"kafka.tls.{setting}: there is no file {file}")
             options[name] = str(file)
+    errors.raise_any()
     if tls.key_password is not None:
         options["ssl.key.password"] = tls.key_password.get_secret_value()
     return options

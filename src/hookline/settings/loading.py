@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from hookline.errors import SettingsError
-from hookline.settings.assigned import Assigned, LayerValues
+from hookline.settings.assigned import Assigned, LayerValues, OriginOf
 from hookline.settings.checks import find_conflicts
 from hookline.settings.environment_source import read_environment_layer
 from hookline.settings.file_source import read_file_layer
@@ -31,19 +32,29 @@ class LoadedSettings:
 
     settings: Settings
     origins: Mapping[str, Origin]
+    entry_origins: Mapping[str, OriginOf]
+    """For lists and mappings of a file: where an entry of them stands, by the setting's key."""
 
     def origin(self, key: str) -> Origin:
         """Where the setting `kafka.group_id`, for example, got its value."""
         return self.origins.get(key, DEFAULT)
 
     def located(self, error: SettingsError) -> SettingsError:
-        """The error of a part that checks more than the tree can, with the place of the setting it begins with."""
-        words = re.match(r"[a-z_]+(?:\.[a-z_]+)+", str(error))
+        """The error of a part that checks more than the tree can, with the places of the settings it begins with."""
+        return settings_error([self._located(problem) for problem in error.problems])
+
+    def _located(self, text: str) -> Problem:
+        """Of `kafka.options.fetch.min.bytes: wrong`, the setting is `kafka.options`, and the rest an entry's name."""
+        words = re.match(r"[a-z_]+(?:\.[a-z_]+)+", text)
         key = words[0] if words else ""
         while key and key not in leaves():
             key = key.rpartition(".")[0]
-        origin = self.origin(key)
-        return error if origin is DEFAULT else SettingsError(f"{origin}: {error}")
+        if not key:
+            return Problem(DEFAULT, "", text)
+        entry = text[len(key) :].partition(": ")[0].removeprefix(".")
+        origin_of = self.entry_origins.get(key)
+        origin = origin_of((*leaves()[key].path, entry)) if entry and origin_of is not None else self.origin(key)
+        return Problem(origin, "", text)
 
 
 def load_settings(
@@ -80,7 +91,8 @@ def load_settings(
     conflicts = find_conflicts(settings, lambda key: origins.get(key, DEFAULT))
     if conflicts:
         raise settings_error(conflicts)
-    return LoadedSettings(settings, origins)
+    entry_origins = {key: value.entry_origin for key, value in assigned.items() if value.entry_origin is not None}
+    return LoadedSettings(settings, origins, entry_origins)
 
 
 def _merged(layers: Sequence[LayerValues]) -> dict[str, Assigned]:
@@ -99,13 +111,18 @@ def _nested(assigned: Mapping[str, Assigned]) -> dict[str, Any]:
 
 
 def _value_problems(error: ValidationError, assigned: Mapping[str, Assigned]) -> list[Problem]:
-    problems: dict[tuple[str, str], Problem] = {}
+    problems: dict[tuple[Any, ...], Problem] = {}
     for details in error.errors(include_url=False):
         leaf, rest = _leaf_of(details["loc"])
-        problem = _value_problem(leaf, rest, details, assigned[leaf.key])
         # A value that fits no member of a union is one problem, though each member reports it.
-        problems.setdefault((problem.key, str(problem.origin)), problem)
-    return list(problems.values())
+        place = (leaf.key, rest[0], "[key]" in rest) if rest and leaf.entry is not None else (leaf.key,)
+        if place not in problems:
+            problems[place] = _value_problem(leaf, rest, details, assigned[leaf.key])
+    # Names are cut where they stop to look like one, and may then be the same.
+    return [
+        problem if count == 1 else replace(problem, message=f"{problem.message} ({count} such entries)")
+        for problem, count in Counter(problems.values()).items()
+    ]
 
 
 def _leaf_of(location: tuple[int | str, ...]) -> tuple[Leaf, tuple[int | str, ...]]:

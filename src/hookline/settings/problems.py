@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,13 +34,53 @@ class Problem:
 
 def settings_error(problems: Sequence[Problem]) -> SettingsError:
     """One error that reports all of them, the first `SHOWN_PROBLEMS` in its text."""
-    lines = [str(problem) for problem in sorted(problems, key=lambda each: (each.origin.layer, each.origin.line or 0))]
+    return _joined([str(problem) for problem in sorted(problems, key=_place)])
+
+
+def _place(problem: Problem) -> tuple[int, int]:
+    return problem.origin.layer, problem.origin.line or 0
+
+
+def _joined(lines: Sequence[str]) -> SettingsError:
     if len(lines) == 1:
         return SettingsError(lines[0], tuple(lines))
-    shown = lines[:SHOWN_PROBLEMS]
+    shown = list(lines[:SHOWN_PROBLEMS])
     if len(lines) > len(shown):
         shown.append(f"and {len(lines) - len(shown)} more")
     return SettingsError("\n  ".join([f"{len(lines)} problems with the settings:", *shown]), tuple(lines))
+
+
+class CollectedErrors:
+    """Errors of checks that do not need each other's success, to be raised as one.
+
+    For parts that check more than the tree can; what they report begins with the setting, as in `kafka.servers: …`.
+    """
+
+    def __init__(self) -> None:
+        self._lines: dict[str, None] = {}
+        self._cause: SettingsError | None = None
+
+    def add(self, *problems: str) -> None:
+        """Take these too; the same text twice is one problem."""
+        self._lines |= dict.fromkeys(problems)
+
+    def keep(self, error: SettingsError) -> None:
+        """Take all that an error reports."""
+        self._cause = self._cause or error
+        self.add(*error.problems)
+
+    @contextmanager
+    def collecting(self) -> Iterator[None]:
+        """Keep a `SettingsError` that is raised inside."""
+        try:
+            yield
+        except SettingsError as error:
+            self.keep(error)
+
+    def raise_any(self) -> None:
+        """Raise one `SettingsError` with all that was kept, if anything was."""
+        if self._lines:
+            raise _joined(list(self._lines)) from self._cause
 
 
 def printable_name(text: str) -> str:
