@@ -10,6 +10,7 @@ from typing import Any
 import jsonschema
 import pytest
 import yaml
+from tests.settings.settings_files import problems_of
 
 from hookline.engine.verdicts import DEFAULT_STATUSES, STATUS_WORDS, FailureKind, Verdict
 from hookline.settings.leaves import Leaf, leaves, section_at, value_at
@@ -34,6 +35,8 @@ TEXTS = {
     "kafka.producer_options": ('{"linger_ms": 5}', {"linger_ms": 5}),
     "kafka.session_timeout": ("40s", 40.0),
     "kafka.max_poll_interval": ("10m", 600.0),
+    "bounds.bytes": ("128MiB", 128 << 20),
+    "bounds.partition_bytes": ("16MiB", 16 << 20),
     "deliver.url": ("https://a.example.com/", "https://a.example.com/"),
     "deliver.headers": ('{"X-A": "b"}', {"X-A": "b"}),
     "deliver.proxy": ("http://proxy:3128", "http://proxy:3128"),
@@ -66,7 +69,7 @@ def a_value(leaf: Leaf) -> tuple[str, Any]:
         return "7", 7
     if leaf.kind.name == "path":
         return "/run/x", Path("/run/x")
-    assert leaf.kind.name in ("text", "secret text", "topic", "header value"), leaf
+    assert leaf.kind.name in ("text", "secret text", "topic", "member name", "header value"), leaf
     return "some-text", "some-text"
 
 
@@ -169,6 +172,42 @@ def test_a_page_without_marks_is_not_overwritten():
         configuration_page("# Mine\n")
 
 
+NUMBERS = [leaf for leaf in LEAVES if leaf.kind.name.startswith((DURATION.name, SIZE.name, "whole number", "number"))]
+
+
+@pytest.mark.parametrize("leaf", NUMBERS, ids=lambda leaf: leaf.key)
+def test_a_number_has_bounds_that_are_told(leaf: Leaf):
+    for text in ("99999999999999", "9" * 400, "-2"):
+        (problem,) = problems_of(flags={leaf.key: [text]})
+        assert problem.startswith(f"{leaf.flag}: expected ")
+    (problem,) = problems_of(flags={leaf.key: ["99999999999999"]})
+    assert re.search(r"(at most|to) \w[\w.]*, got '99999999999999'$", problem), problem
+
+
+@pytest.mark.parametrize(
+    ("key", "text", "told"),
+    [
+        ("retry.max_delay", "99999999999999d", "2h or 7d, at least 1ms and at most 365d, got '99999999999999d'"),
+        ("retry.max_delay", "366d", "at least 1ms and at most 365d, got '366d'"),
+        ("retry.max_age", "366d", "at least 0s and at most 365d, got '366d'"),
+        ("retry.initial_delay", "0", "at least 1ms and at most 365d, got '0'"),
+        ("kafka.request_timeout", "1ms", "at least 100ms and at most 5m, got '1ms'"),
+        ("bounds.records", "99999999999999999999", "a whole number, at least 1 and at most 10000000, got '9999999999"),
+        ("bounds.bytes", "1", "a size such as 4096, 512kB or 64MiB, at least 64KiB and at most 1024GiB, got '1'"),
+        ("dead_letter.replication_factor", "0", "-1 or a whole number from 1 to 32767, got '0'"),
+        ("kafka.client_id", "", "expected text that is not empty, got ''"),
+        ("kafka.client_id", "x" * 250, "expected text of at most 249 characters, got 'xxx"),
+        ("kafka.group_id", "", "expected text that is not empty, got ''"),
+        ("kafka.group_instance_id", "", "expected a member's name: up to 249 of the characters"),
+        ("kafka.group_instance_id", "a b", "expected a member's name: up to 249 of the characters"),
+    ],
+)
+def test_what_makes_no_sense_says_what_would(key: str, text: str, told: str):
+    (problem,) = problems_of(flags={key: [text]})
+    assert problem.startswith(f"--{key}: expected ")
+    assert told in problem
+
+
 def test_the_schema_is_one_and_refuses_what_loading_refuses():
     SCHEMA.check_schema(SCHEMA.schema)
     mistakes: list[dict[str, Any]] = [
@@ -176,6 +215,12 @@ def test_the_schema_is_one_and_refuses_what_loading_refuses():
         {"kafka": {"group_ip": "a"}},
         {"deliver": {"timeout": "soon"}},
         {"deliver": {"in_flight": 0}},
+        {"kafka": {"request_timeout": 0.001}},
+        {"kafka": {"group_instance_id": ""}},
+        {"retry": {"max_delay": 1e14}},
+        {"bounds": {"bytes": 1}},
+        {"bounds": {"records": 99999999999999999999}},
+        {"dead_letter": {"replication_factor": 0}},
         {"deliver": {"headers": {"a b": "c"}}},
         {"verdicts": {"statuses": {"4x": "retry"}}},
         {"verdicts": {"failures": {"timeot": "retry"}}},

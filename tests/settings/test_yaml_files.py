@@ -11,6 +11,7 @@ from tests.settings.settings_files import loaded, problems_of, written
 
 from hookline.settings.loading import load_settings
 from hookline.settings.tree import Settings
+from hookline.settings.units import DURATION
 
 A_START = "one of earliest, latest, or a time with its zone, such as 2026-11-01T08:00:00Z"
 
@@ -107,7 +108,7 @@ def test_a_version_of_tls_needs_no_quotes(tmp_path: Path):
         ("deliver:\n  in_flight: true\n", "2: deliver.in_flight: expected a number, got true"),
         (
             "deliver:\n  timeout: 0\n",
-            "2: deliver.timeout: expected a duration such as 250ms, 10s, 5m, 2h or 7d, more than 0, got the number 0",
+            f"2: deliver.timeout: expected {DURATION.expected}, at least 10ms and at most 1d, got the number 0",
         ),
         (
             "kafka:\n  start: 2026\n",

@@ -23,6 +23,7 @@ def find_conflicts(settings: Settings, origin_of: Callable[[str], Origin]) -> li
         _drain_conflicts,
         _time_conflicts,
         _bound_conflicts,
+        _room_conflicts,
         _request_conflicts,
         auth_conflicts,
         tls_conflicts,
@@ -119,6 +120,16 @@ def _bound_conflicts(settings: Settings) -> Iterator[Conflict]:
     if breaker.min_failures > breaker.window_attempts:
         message = f"more failures than breaker.window_attempts ({breaker.window_attempts}) can never be seen"
         yield Conflict(("breaker.min_failures", "breaker.window_attempts"), f"{message}; make it smaller")
+
+
+def _room_conflicts(settings: Settings) -> Iterator[Conflict]:
+    bounds, max_bytes = settings.bounds, settings.deliver.max_bytes
+    for key, room in (("bounds.bytes", bounds.bytes), ("bounds.partition_bytes", bounds.partition_bytes)):
+        # A partition takes one record that is larger than its bound, so only a bound that was set is meant to hold.
+        if room < max_bytes and (key == "bounds.bytes" or was_set(settings, key)):
+            value = f"one value of deliver.max_bytes ({written_size(max_bytes)})"
+            message = f"{key} ({written_size(room)}) has no room for {value}; make the one larger or the other smaller"
+            yield Conflict((key, "deliver.max_bytes"), message)
 
 
 def _request_conflicts(settings: Settings) -> Iterator[Conflict]:

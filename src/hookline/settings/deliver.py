@@ -10,7 +10,7 @@ from pydantic import BeforeValidator, Field, SecretStr, WithJsonSchema
 from hookline.settings.addresses import HttpUrl, ProxyUrl
 from hookline.settings.names import HeaderName, HeaderValue
 from hookline.settings.section import Section
-from hookline.settings.units import Duration, PositiveDuration, PositiveSize
+from hookline.settings.units import DAY, GIB, HOUR, KIB, MIB, Duration, PositiveDuration, PositiveSize
 
 DRAIN_SHARE_OF_SESSION = 0.6
 """Draining takes at most this share of `kafka.session_timeout`: whoever drains longer may lose the partitions first."""
@@ -86,9 +86,9 @@ class Deliver(Section):
     """With `order: key`, records without a key have no order, or are one after another in each partition."""
     in_flight: int = Field(default=64, ge=1, le=100_000)
     """How many requests are under way at once, at most."""
-    timeout: PositiveDuration = 10.0
+    timeout: PositiveDuration = Field(default=10.0, ge=0.01, le=DAY)
     """The time for one attempt, from connecting to the answer's last byte."""
-    connect_timeout: PositiveDuration = 5.0
+    connect_timeout: PositiveDuration = Field(default=5.0, ge=0.01, le=DAY)
     """The time for connecting, within `timeout`."""
     idle_timeout: PositiveDuration = 55.0
     """How long an unused connection is kept."""
@@ -96,8 +96,8 @@ class Deliver(Section):
     """How long the addresses of the service's name are used before it is looked up again."""
     body: Literal["json", "bytes"] = "json"
     """`json`: values must be JSON, and are sent as they came. `bytes`: anything is sent as it came."""
-    max_bytes: PositiveSize = 1024 * 1024
-    """Larger values are dead-lettered."""
+    max_bytes: PositiveSize = Field(default=MIB, le=GIB)
+    """Larger values are dead-lettered. `bounds.bytes` must have room for one of this size."""
     max_depth: int = Field(default=64, ge=1, le=500)
     """JSON that is nested deeper is dead-lettered."""
     tombstones: Literal["skip", "send", "dead_letter"] = "skip"
@@ -108,11 +108,11 @@ class Deliver(Section):
     """An HTTP proxy to go through, as http://HOST:PORT. Proxies named by the environment are ignored."""
     unix_socket: Path | None = None
     """A UNIX socket to connect to in place of the URL's host and port."""
-    answer_header_bytes: PositiveSize = 64 * 1024
+    answer_header_bytes: PositiveSize = Field(default=64 * KIB, ge=KIB, le=16 * MIB)
     """Answers with larger headers are failures."""
-    answer_body_bytes: PositiveSize = 1024 * 1024
+    answer_body_bytes: PositiveSize = Field(default=MIB, le=64 * MIB)
     """Answers with a larger body are cut there, judged by their status, and their connection is closed."""
-    drain_timeout: Duration = 25.0
+    drain_timeout: Duration = Field(default=25.0, le=HOUR)
     """At the end and when partitions are taken away, how long to wait for requests that are under way. It can be
     at most 60 % of `kafka.session_timeout`, or the group would give the partitions away before: the default gives way
     to a shorter session, a longer time that is set is a mistake. With the new group protocol the most is 27s."""

@@ -8,9 +8,9 @@ from typing import Any, Literal
 from pydantic import Field, SecretStr
 
 from hookline.settings.addresses import HostPort
-from hookline.settings.names import TopicName
+from hookline.settings.names import MemberName, TopicName
 from hookline.settings.section import Section
-from hookline.settings.units import Moment, PositiveDuration
+from hookline.settings.units import DAY, HOUR, MINUTE, Moment, PositiveDuration
 
 
 class KafkaTls(Section):
@@ -52,18 +52,18 @@ class Kafka(Section):
     """Brokers to start from, as HOST:PORT."""
     topics: list[TopicName] = Field(default=["charging_sessions"], min_length=1)
     """Topics to deliver."""
-    group_id: str = Field(default="auth-group", min_length=1)
+    group_id: str = Field(default="auth-group", min_length=1, max_length=249)
     """The consumer group. Processes with the same group share the partitions."""
     client: Literal["aiokafka", "librdkafka"] = "aiokafka"
     """The client library. `librdkafka` needs the extra of that name: `pip install 'hookline[librdkafka]'`."""
-    client_id: str = "hookline"
+    client_id: str = Field(default="hookline", min_length=1, max_length=249)
     """The name that brokers log and apply quotas to."""
     group_protocol: Literal["classic", "consumer"] = "classic"
     """The group protocol; `consumer` is the new one (KIP-848) and needs `client: librdkafka`."""
     assignor: Literal["range", "sticky", "cooperative-sticky"] = "range"
     """How a classic group shares the partitions out: aiokafka has `range` and `sticky`, librdkafka has `range` and
     `cooperative-sticky`."""
-    group_instance_id: str | None = None
+    group_instance_id: MemberName | None = None
     """A name for static membership, unique in the group: a quick restart then moves no partitions."""
     start: Literal["earliest", "latest"] | Moment = "earliest"
     """Where to start a partition for which the group has committed nothing: an end of it, or a time
@@ -72,12 +72,13 @@ class Kafka(Section):
     """What to do when the committed offset is outside the log: stop and name the gap, or go on from an end of it."""
     isolation: Literal["read_committed", "read_uncommitted"] = "read_committed"
     """Whether records of transactions that are open or were aborted are left out."""
-    session_timeout: PositiveDuration = 45.0
+    # The upper bounds of these three are those of librdkafka.
+    session_timeout: PositiveDuration = Field(default=45.0, ge=1.0, le=HOUR)
     """How long a classic group waits for a silent member before its partitions move; with the new group protocol the
     brokers decide that. `deliver.drain_timeout` can be at most 60 % of it."""
-    max_poll_interval: PositiveDuration = 300.0
+    max_poll_interval: PositiveDuration = Field(default=300.0, ge=1.0, le=DAY)
     """How long this process may go without polling before it leaves the group, and a rebalance waits for it."""
-    request_timeout: PositiveDuration = 40.0
+    request_timeout: PositiveDuration = Field(default=40.0, ge=0.1, le=5 * MINUTE)
     """How long to wait for a broker's answer."""
     when_unavailable: Literal["wait", "exit"] = "wait"
     """At the start, whether to wait for brokers, topics and permissions that are missing, or to exit with code 4."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import types
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -16,6 +16,7 @@ from pydantic.fields import FieldInfo
 from hookline.settings.kinds import Kind
 from hookline.settings.section import Section
 from hookline.settings.tree import Settings
+from hookline.settings.units import DURATION, SIZE, written_duration, written_size
 
 ENVIRONMENT_PREFIX = "HOOKLINE_"
 
@@ -29,6 +30,7 @@ _PLAIN_KINDS = {
     float: Kind("number", "a number"),
     Any: Kind("text, number, true or false", "text, a number, true or false"),
 }
+_WRITTEN: dict[Kind, Callable[[Any], str]] = {DURATION: written_duration, SIZE: written_size}
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +72,12 @@ class Leaf:
         return " ".join((self.field.description or "").split())
 
     @property
+    def limits(self) -> dict[str, Any]:
+        """The bounds of a number, as `minimum` and `maximum`."""
+        least, _, most = _bounds(self.field.metadata)
+        return {name: bound for name, bound in (("minimum", least), ("maximum", most)) if bound is not None}
+
+    @property
     def secret(self) -> bool:
         """Whether its value is never shown."""
         return self.kind is _PLAIN_KINDS[SecretStr]
@@ -95,14 +103,24 @@ def _one_of(words: tuple[Any, ...]) -> Kind:
 
 
 def _bounded(kind: Kind, metadata: list[Any]) -> Kind:
+    least, more_than, most = _bounds(metadata)
+    written = _WRITTEN.get(kind, str)
     limits = [
-        *(f"at least {bound.ge}" for bound in metadata if isinstance(bound, Ge)),
-        *(f"more than {bound.gt}" for bound in metadata if isinstance(bound, Gt)),
-        *(f"at most {bound.le}" for bound in metadata if isinstance(bound, Le)),
+        *([f"at least {written(least)}"] if least is not None else []),
+        *([f"more than {written(more_than)}"] if more_than is not None else []),
+        *([f"at most {written(most)}"] if most is not None else []),
     ]
     if not limits:
         return kind
     return Kind(f"{kind.name}, {' and '.join(limits)}", f"{kind.expected}, {' and '.join(limits)}")
+
+
+def _bounds(metadata: list[Any]) -> tuple[Any, Any, Any]:
+    """The narrowest, since those of a field come beside those of its type: at least, more than, at most."""
+    least: list[Any] = [bound.ge for bound in metadata if isinstance(bound, Ge)]
+    more_than: list[Any] = [bound.gt for bound in metadata if isinstance(bound, Gt)]
+    most: list[Any] = [bound.le for bound in metadata if isinstance(bound, Le)]
+    return max(least, default=None), max(more_than, default=None), min(most, default=None)
 
 
 def _kind(annotation: Any, metadata: list[Any]) -> Kind:

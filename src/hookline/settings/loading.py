@@ -140,7 +140,9 @@ def _value_problem(leaf: Leaf, rest: tuple[int | str, ...], details: ErrorDetail
         key = f"{leaf.key}[{rest[0]}]" if leaf.container == "list" else f"{leaf.key}.{printable_name(str(rest[0]))}"
         if assigned.entry_origin is not None:
             origin = assigned.entry_origin((*leaf.path, str(rest[0])))
-    message, value = _expectation(kind, details), details["input"]
+    message = _expectation(kind, details)
+    # Of a setting, not of an entry, it may be converted already: seconds that were written as 1ms.
+    value = details["input"] if rest and leaf.entry is not None else assigned.value
     if details["type"] == "string_type" and isinstance(value, bool | int | float):
         message = f"{message} (in quotes)"
     return Problem(origin, key, f"{message}, got {described(value, leaf.may_hold_secrets)}")
@@ -152,6 +154,8 @@ def _expectation(kind: Kind, details: ErrorDetails) -> str:
             return str(details["ctx"]["error"])
         case "too_short":
             return "expected at least one entry"
+        case "string_too_long" if kind.name == "text":
+            return f"expected {kind.expected} of at most {details['ctx']['max_length']} characters"
         case "string_too_short":
             return f"expected {kind.expected} that is not empty"
         case _:

@@ -9,16 +9,15 @@ from pydantic import StringConstraints
 from hookline.settings.kinds import Kind
 
 TOPIC = Kind("topic", "a topic's name: up to 249 of the characters a-z A-Z 0-9 . _ -, other than . and ..")
+MEMBER_NAME = Kind("member name", "a member's name: up to 249 of the characters a-z A-Z 0-9 . _ -, other than . and ..")
 HEADER_NAME = Kind("header name", "a header's name: letters, digits and the characters ! # $ % & ' * + - . ^ _ ` | ~")
 HEADER_VALUE = Kind("header value", "a header's value: printable ASCII, with no space at its ends")
 STATUS = Kind("status", "a status such as 404, or a class of them such as 4xx")
 
-# The rule of Kafka's own org.apache.kafka.common.internals.Topic.
-TopicName = Annotated[
-    str,
-    StringConstraints(max_length=249, pattern=r"^(?:[a-zA-Z0-9._-]*[a-zA-Z0-9_-][a-zA-Z0-9._-]*|\.{3,})$"),
-    TOPIC,
-]
+# The rule of Kafka's own org.apache.kafka.common.internals.Topic, which brokers apply to group.instance.id as well.
+_topic_rule = StringConstraints(max_length=249, pattern=r"^(?:[a-zA-Z0-9._-]*[a-zA-Z0-9_-][a-zA-Z0-9._-]*|\.{3,})$")
+TopicName = Annotated[str, _topic_rule, TOPIC]
+MemberName = Annotated[str, _topic_rule, MEMBER_NAME]
 # RFC 9110, section 5.6.2 (token) and 5.5 (field-value), without its obsolete parts.
 HeaderName = Annotated[str, StringConstraints(pattern=r"^[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,256}$"), HEADER_NAME]
 HeaderValue = Annotated[

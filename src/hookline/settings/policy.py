@@ -2,15 +2,33 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field, WithJsonSchema
 
+from hookline.settings.kinds import Kind
 from hookline.settings.names import FailureWord, StatusWord, TopicName
 from hookline.settings.section import Section
-from hookline.settings.units import Duration, PositiveDuration, PositiveSize
+from hookline.settings.units import HOUR, KIB, MIB, Duration, PositiveDuration, PositiveSize
 
 VerdictWord = Literal["delivered", "retry", "reject", "stop_credentials", "stop_gone"]
+
+# What brokers take: a number of 16 bits that is not 0.
+_REPLICATION_FACTOR = Kind("whole number, -1 or from 1 to 32767", "-1 or a whole number from 1 to 32767")
+
+
+def _replication_factor(value: int) -> int:
+    if value != -1 and not 1 <= value <= 32_767:
+        raise ValueError(f"expected {_REPLICATION_FACTOR.expected}")
+    return value
+
+
+ReplicationFactor = Annotated[
+    int,
+    AfterValidator(_replication_factor),
+    WithJsonSchema({"type": "integer", "anyOf": [{"const": -1}, {"minimum": 1, "maximum": 32_767}]}),
+    _REPLICATION_FACTOR,
+]
 
 
 class Verdicts(Section):
@@ -34,7 +52,7 @@ class Retry(Section):
     """By what the longest wait grows with each attempt."""
     max_delay: PositiveDuration = 60.0
     """The longest wait of all."""
-    max_attempts: int = Field(default=10, ge=0)
+    max_attempts: int = Field(default=10, ge=0, le=1_000_000)
     """After this many failed attempts a record is dead-lettered; 0 means never for that."""
     max_age: Duration = 0.0
     """When this much time has passed since a record was read, it is dead-lettered as expired; 0 means never."""
@@ -53,7 +71,7 @@ class Breaker(Section):
     """The service counts as down when at least this share of the latest `window_attempts` failed."""
     window_attempts: int = Field(default=40, ge=1, le=10_000)
     """How many of the latest attempts `failure_share` is a share of."""
-    min_failures: int = Field(default=10, ge=1)
+    min_failures: int = Field(default=10, ge=1, le=10_000)
     """Fewer failures, of different records, do not count as the service being down."""
     probe_delay: PositiveDuration = 1.0
     """How long to wait before one record is tried; doubled up to `max_probe_delay` while that fails."""
@@ -66,22 +84,22 @@ class Breaker(Section):
 class Bounds(Section):
     """How much is held in memory: what waits, what is under way and what is to be tried again."""
 
-    records: int = Field(default=50_000, ge=1)
+    records: int = Field(default=50_000, ge=1, le=10_000_000)
     """Records in the whole process."""
-    bytes: PositiveSize = 64 * 1024 * 1024
-    """Bytes in the whole process: keys, values and 400 bytes a record."""
-    partition_records: int = Field(default=20_000, ge=1)
+    bytes: PositiveSize = Field(default=64 * MIB, ge=64 * KIB)
+    """Bytes in the whole process: keys, values and 400 bytes a record. No less than `deliver.max_bytes`."""
+    partition_records: int = Field(default=20_000, ge=1, le=10_000_000)
     """Records of one partition."""
-    partition_bytes: PositiveSize = 32 * 1024 * 1024
+    partition_bytes: PositiveSize = Field(default=32 * MIB, ge=64 * KIB)
     """Bytes of one partition."""
 
 
 class Commit(Section):
     """When offsets are committed, besides at the end and when partitions are taken away."""
 
-    interval: PositiveDuration = 1.0
+    interval: PositiveDuration = Field(default=1.0, ge=0.01, le=HOUR)
     """At least this often, when something was settled."""
-    records: int = Field(default=20_000, ge=1)
+    records: int = Field(default=20_000, ge=1, le=10_000_000)
     """And whenever this many were settled."""
 
 
@@ -92,15 +110,15 @@ class DeadLetter(Section):
     """The topic; by default the source topic's name with `.dead-letter` behind it, one for each source topic."""
     create: bool = True
     """Whether to create it when it is missing, with as many partitions as the source topic."""
-    replication_factor: int = Field(default=-1, ge=-1)
+    replication_factor: ReplicationFactor = -1
     """Its replication factor when created; -1 is the broker's default."""
-    answer_bytes: PositiveSize = 1024
+    answer_bytes: PositiveSize = Field(default=KIB, le=64 * KIB)
     """How much of the service's last answer is kept in a header."""
-    allowance: int = Field(default=20, ge=1)
+    allowance: int = Field(default=20, ge=1, le=1_000_000)
     """How many records may be dead-lettered for failing to be delivered that no success has paid for."""
     allowance_refill: PositiveDuration = 60.0
     """The time in which one such record is allowed again without a success."""
     success_pays: float = Field(default=1.0, gt=0.0, le=1.0)
     """How many such records one successful delivery pays for, up to the allowance."""
-    write_timeout: PositiveDuration = 30.0
+    write_timeout: PositiveDuration = Field(default=30.0, ge=0.1, le=HOUR)
     """The time for writing one."""

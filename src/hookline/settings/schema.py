@@ -6,6 +6,7 @@ from typing import Any
 
 from hookline.settings.leaves import leaves
 from hookline.settings.tree import Settings
+from hookline.settings.units import DURATION, SIZE
 from hookline.settings.written import plain_value
 
 
@@ -38,6 +39,9 @@ def _property(entry: dict[str, Any], path: tuple[str, ...], definitions: dict[st
     if leaf is None:
         return _described(definitions[entry["$ref"].rpartition("/")[2]], path, definitions)
     kept = {name: value for name, value in entry.items() if name not in ("title", "default", "description")}
+    if leaf.kind.name.startswith((DURATION.name, SIZE.name)):
+        number, text = kept["anyOf"]
+        kept["anyOf"] = [number | leaf.limits, text]
     if "patternProperties" in kept:
         kept["additionalProperties"] = False
     return {"description": leaf.description, **kept, "default": plain_value(leaf, leaf.default)}

@@ -10,8 +10,13 @@ from pydantic import BeforeValidator, Field, WithJsonSchema
 
 from hookline.settings.kinds import Kind
 
-_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
-_BYTES = {"B": 1, "kB": 1000, "KiB": 1024, "MB": 1000**2, "MiB": 1024**2, "GB": 1000**3, "GiB": 1024**3}
+MINUTE, HOUR, DAY, YEAR = 60.0, 3600.0, 86400.0, 365 * 86400.0
+"""In seconds."""
+KIB, MIB, GIB = 1024, 1024**2, 1024**3
+"""In bytes."""
+
+_SECONDS = {"ms": 0.001, "s": 1.0, "m": MINUTE, "h": HOUR, "d": DAY}
+_BYTES = {"B": 1, "kB": 1000, "KiB": KIB, "MB": 1000**2, "MiB": MIB, "GB": 1000**3, "GiB": GIB}
 _NUMBER = r"[0-9]{1,15}(?:\.[0-9]{1,15})?"
 _AMOUNT = re.compile(rf"\s*({_NUMBER})\s*([A-Za-z]*)\s*")
 
@@ -91,10 +96,9 @@ _SIZE_SCHEMA = WithJsonSchema(
     }
 )
 
-Duration = Annotated[float, BeforeValidator(seconds), Field(ge=0, allow_inf_nan=False), _DURATION_SCHEMA, DURATION]
-PositiveDuration = Annotated[
-    float, BeforeValidator(seconds), Field(gt=0, allow_inf_nan=False), _DURATION_SCHEMA, DURATION
-]
-Size = Annotated[int, BeforeValidator(size), Field(ge=0), _SIZE_SCHEMA, SIZE]
-PositiveSize = Annotated[int, BeforeValidator(size), Field(ge=1), _SIZE_SCHEMA, SIZE]
+# A setting can have narrower bounds, by `Field(ge=…, le=…)`. A year and a tebibyte are typing errors.
+_up_to_a_year = Field(ge=0, le=YEAR, allow_inf_nan=False)
+Duration = Annotated[float, BeforeValidator(seconds), _up_to_a_year, _DURATION_SCHEMA, DURATION]
+PositiveDuration = Annotated[Duration, Field(ge=0.001)]
+PositiveSize = Annotated[int, BeforeValidator(size), Field(ge=1, le=1024 * GIB), _SIZE_SCHEMA, SIZE]
 Moment = Annotated[datetime, BeforeValidator(moment), WithJsonSchema({"type": "string", "format": "date-time"}), MOMENT]
