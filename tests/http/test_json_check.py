@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from typing import Any
 
@@ -57,6 +58,48 @@ def test_what_is_not_json_is_named_so(value: bytes) -> None:
     assert caught.value.reason == Reason.NOT_JSON
 
 
+UNPAIRED = "an unpaired surrogate escape at byte {}, which many parsers cannot read"
+TRUNCATED = "Input data was truncated"
+DETAILS = [
+    (b'"\\ud800"', UNPAIRED.format(1)),
+    (b'"\\uDC00"', UNPAIRED.format(1)),
+    (b'{"a":"\\ud800","b":1}', UNPAIRED.format(6)),
+    (b'{"\\ud800":1}', UNPAIRED.format(2)),
+    (b'"\\ud83d\\ude00\\ud83d"', UNPAIRED.format(13)),
+    (b'"\\ud83d\\u0041"', UNPAIRED.format(1)),
+    (b'"\\ud800\\ud800\\udc00"', UNPAIRED.format(1)),
+    (b'"\\ud83d\\n"', UNPAIRED.format(1)),
+    (b'"\\ud800', TRUNCATED),
+    (b'"\\ud83d\\ude0', TRUNCATED),
+    (b'"\\u12', TRUNCATED),
+    (b'"\\u12"', "JSON is malformed: invalid escape (byte 1)"),
+    (b'["\\u12zz"]', "JSON is malformed: invalid escape (byte 2)"),
+    (b'"\\x41"', "JSON is malformed: invalid escape (byte 1)"),
+    (b"[true,t]", "JSON is malformed: invalid word (byte 6)"),
+    (b"nul", TRUNCATED),
+    (b"[-", TRUNCATED),
+    (b"1.", TRUNCATED),
+    (b"[1.]", "JSON is malformed: invalid number (byte 3)"),
+    (b'{"a":1}x', "JSON is malformed: trailing characters (byte 7)"),
+    (b'{"a" 1}', "JSON is malformed: expected ':' (byte 5)"),
+    (b'"a\nb"', "JSON is malformed: invalid character (byte 2)"),
+    (b" \n", "nothing but white space"),
+    (b'"\xff"', "invalid UTF-8 at byte 1"),
+]
+
+
+def detail_of(value: bytes) -> str:
+    with pytest.raises(UnsendableRecord) as caught:
+        check(value)
+    assert caught.value.reason == Reason.NOT_JSON
+    return caught.value.detail
+
+
+@pytest.mark.parametrize(("value", "detail"), DETAILS)
+def test_the_detail_says_what_is_wrong_and_where(value: bytes, detail: str) -> None:
+    assert detail_of(value) == detail
+
+
 @pytest.mark.parametrize("value", DEEP, ids=[f"{value[:6]!r} {len(value)}" for value in DEEP])
 def test_what_is_nested_too_deep_is_named_so(value: bytes) -> None:
     with pytest.raises(UnsendableRecord) as caught:
@@ -83,6 +126,9 @@ def test_the_limit_is_the_setting() -> None:
         b'[""' + b',""' * 300_000 + b"]",
         b"{" + b'"a":{},' * 140_000 + b'"a":{}}',
         (b"[" * 60 + b"]" * 60 + b",") * 8000,
+        b'["' + b"\\u0041" * 160_000 + b'\\ud800"]',
+        b"[" + b"true," * 200_000 + b"t]",
+        b"[" + b'"",' * 300_000 + b'"\\ud800"]',
     ],
 )
 def test_no_value_of_a_megabyte_takes_long(value: bytes) -> None:
@@ -158,3 +204,23 @@ def test_it_agrees_with_the_strictest_reading_of_python_s_own_parser(value: byte
     except UnsendableRecord:
         actual = False
     assert actual == expected
+
+
+@given(st.lists(VALUES), st.booleans(), st.data())
+def test_what_ends_too_early_is_called_truncated_wherever_that_is(value: Any, ascii_only: bool, data: Any) -> None:
+    text = json.dumps(value, ensure_ascii=ascii_only).encode()
+    assert detail_of(text[: data.draw(st.integers(1, len(text) - 1))]) == TRUNCATED
+
+
+@given(st.lists(st.text(st.characters(categories=["Cs", "Lu", "So"]) | st.sampled_from('"\\u\n'))))
+def test_an_unpaired_surrogate_escape_is_named_with_its_place(texts: list[str]) -> None:
+    value = json.dumps(texts).encode()
+    # Reading it joins what is a pair.
+    if not any("\ud800" <= character <= "\udfff" for text in json.loads(value) for character in text):
+        check(value)
+        return
+    detail = detail_of(value)
+    place = re.search(r"\d+", detail)
+    assert place is not None
+    assert detail == UNPAIRED.format(place[0])
+    assert re.match(rb"\\ud[89a-f]", value[int(place[0]) :])

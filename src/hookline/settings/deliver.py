@@ -95,7 +95,8 @@ class Deliver(Section):
     resolve_every: PositiveDuration = 60.0
     """How long the addresses of the service's name are used before it is looked up again."""
     body: Literal["json", "bytes"] = "json"
-    """`json`: values must be JSON, and are sent as they came. `bytes`: anything is sent as it came."""
+    """`json`: values must be JSON, and are sent as they came; anything else is dead-lettered, and so is JSON with an
+    unpaired surrogate escape (`"\\ud800"`), since many parsers cannot read it. `bytes`: anything is sent as it came."""
     max_bytes: PositiveSize = Field(default=MIB, le=GIB)
     """Larger values are dead-lettered. `bounds.bytes` must have room for one of this size."""
     max_depth: int = Field(default=64, ge=1, le=500)
