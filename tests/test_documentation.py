@@ -16,6 +16,7 @@ from markdown_it.token import Token
 
 from hookline.cli.execution import INTERRUPTED
 from hookline.cli.root import root as hookline_command
+from hookline.demo.options import DEFAULT_FAULTS_SECONDS, DEFAULT_SECONDS
 from hookline.engine.assignment import Assignment
 from hookline.engine.delivery import Delivery, Trouble
 from hookline.engine.lanes import NoLanes
@@ -23,8 +24,12 @@ from hookline.engine.ledger import Ledger
 from hookline.engine.records import SourceRecord, TopicPartition
 from hookline.engine.verdicts import Reason
 from hookline.errors import HooklineError
+from hookline.kafka import aiokafka_options, librdkafka_options
 from hookline.service.dead_letter import dead_letter_of
+from hookline.settings.leaves import leaves
 from hookline.settings.loading import load_settings
+from hookline.settings.policy import DeadLetter
+from hookline.settings.units import written_duration
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "benchmarks").glob("*.md")])
@@ -152,6 +157,22 @@ def test_exit_codes_are_listed():
     listed = {int(code) for code, _ in rows_of(ROOT / "docs" / "getting-started.md", "exit code")}
     kinds: list[type[HooklineError]] = [HooklineError, *HooklineError.__subclasses__()]
     assert listed == {0, click.UsageError.exit_code, INTERRUPTED} | {kind.exit_code for kind in kinds}
+
+
+def test_figures_in_the_text_are_those_of_the_program():
+    readme, getting_started = (
+        " ".join((ROOT / name).read_text(encoding="utf-8").split()) for name in ("README.md", "docs/getting-started.md")
+    )
+    usual, with_faults = (
+        {20.0: "twenty", 30.0: "thirty"}[seconds] for seconds in (DEFAULT_SECONDS, DEFAULT_FAULTS_SECONDS)
+    )
+    assert f"for {usual} seconds, with `--faults` {with_faults}" in getting_started
+    assert f"make demo # {usual} seconds" in readme
+    assert f"`make demo ARGUMENTS=--faults` takes {with_faults} seconds" in readme
+    assert f"after {DeadLetter().allowance} of them (`dead_letter.allowance`)" in getting_started
+    for options in (aiokafka_options, librdkafka_options):
+        noticed = f"noticed within {written_duration(options._METADATA_AGE_MS / 1000)}"
+        assert noticed in leaves()["kafka.topics"].description
 
 
 def test_every_make_command_is_explained_by_help():

@@ -51,7 +51,8 @@ class Kafka(Section):
     servers: list[HostPort] = Field(default=["localhost:9092"], min_length=1)
     """Brokers to start from, as HOST:PORT."""
     topics: list[TopicName] = Field(default=["charging_sessions"], min_length=1)
-    """Topics to deliver."""
+    """Topics to deliver. Partitions that are added to them meanwhile are noticed within 30s, when the client renews its
+    metadata."""
     group_id: str = Field(default="auth-group", min_length=1, max_length=249)
     """The consumer group. Processes with the same group share the partitions."""
     client: Literal["aiokafka", "librdkafka"] = "aiokafka"
@@ -81,7 +82,8 @@ class Kafka(Section):
     request_timeout: PositiveDuration = Field(default=40.0, ge=0.1, le=5 * MINUTE)
     """How long to wait for a broker's answer."""
     when_unavailable: Literal["wait", "exit"] = "wait"
-    """At the start, whether to wait for brokers, topics and permissions that are missing, or to exit with code 4."""
+    """At the start, whether to wait for brokers, topics and permissions that are missing, or to exit with code 4. For
+    a dead-letter topic that is missing and cannot be created it is code 4 either way."""
     fetch_records: int = Field(default=1000, ge=1, le=100_000)
     """How many records are taken from the client at once, at most."""
     security: Literal["plaintext", "tls", "sasl_plaintext", "sasl_tls"] = "plaintext"

@@ -82,7 +82,9 @@ class Breaker(Section):
 
 
 class Bounds(Section):
-    """How much is held in memory: what waits, what is under way and what is to be tried again."""
+    """How much is held in memory: what waits, what is under way and what is to be tried again. What the Kafka client
+    has read ahead comes on top of it: with the defaults about 50 to 60 MB for aiokafka, and 32 MiB for librdkafka. Its
+    own options change that (`kafka.options`)."""
 
     records: int = Field(default=50_000, ge=1, le=10_000_000)
     """Records in the whole process."""
@@ -109,13 +111,15 @@ class DeadLetter(Section):
     topic: TopicName | None = None
     """The topic; by default the source topic's name with `.dead-letter` behind it, one for each source topic."""
     create: bool = True
-    """Whether to create it when it is missing, with as many partitions as the source topic."""
+    """Whether to create it when it is missing, with as many partitions as the source topic. When it is missing and may
+    not be created, the start ends with exit code 4, also with `kafka.when_unavailable: wait`."""
     replication_factor: ReplicationFactor = -1
     """Its replication factor when created; -1 is the broker's default."""
     answer_bytes: PositiveSize = Field(default=KIB, le=64 * KIB)
     """How much of the service's last answer is kept in a header."""
     allowance: int = Field(default=20, ge=1, le=1_000_000)
-    """How many records may be dead-lettered for failing to be delivered that no success has paid for."""
+    """How many records may be dead-lettered for failing to be delivered that no success has paid for. When none is
+    left, the service counts as down."""
     allowance_refill: PositiveDuration = 60.0
     """The time in which one such record is allowed again without a success."""
     success_pays: float = Field(default=1.0, gt=0.0, le=1.0)
