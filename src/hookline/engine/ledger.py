@@ -128,11 +128,14 @@ class Ledger:
     def settled_ranges(self) -> list[Range]:
         """The settled ranges above the watermark, in order: what the offset map is made of. O(unsettled)."""
         ranges: list[Range] = []
-        cursor = self.watermark
-        for delivery in self.deliveries():
+        cursor, highest = self.watermark, self.highest_settled
+        delivery = self._first
+        # Nothing above the highest settled one is settled, and most of what waits is there.
+        while delivery is not None and cursor <= highest:
             if delivery.gap_before:
                 ranges.append((cursor, delivery.offset))
             cursor = delivery.offset + 1
+            delivery = delivery.following
         if self._first is not None and self.highest_settled >= cursor:
             ranges.append((cursor, self.highest_settled + 1))
         for start, end in self._restored[self._restored_index :]:
