@@ -247,6 +247,25 @@ async def test_a_loop_that_does_not_answer_is_given_up() -> None:
         await asyncio.wait_for(asyncio.to_thread(bridge.ask, asyncio.sleep(60), 0.05), 10)
 
 
+async def test_a_loop_that_was_given_up_is_neither_asked_nor_waited_for() -> None:
+    bridge = Bridge(asyncio.get_running_loop())
+    asked = asyncio.Event()
+
+    async def never() -> None:
+        asked.set()
+        await asyncio.Event().wait()
+
+    asking = asyncio.create_task(asyncio.to_thread(bridge.ask, never(), 60.0))
+    await asyncio.wait_for(asked.wait(), 5)
+    bridge.abandon()
+    with pytest.raises(Stopped):
+        await asyncio.wait_for(asking, 5)
+    asked.clear()
+    with pytest.raises(Stopped):
+        await asyncio.wait_for(asyncio.to_thread(bridge.ask, never(), 60.0), 5)
+    assert not asked.is_set()
+
+
 async def test_a_call_is_tried_again_until_it_answers_or_the_source_is_stopped() -> None:
     bridge = Bridge(asyncio.get_running_loop())
     outcomes = [KafkaException(ClientError(ClientError._TIMED_OUT)), None]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Collection, Mapping
 from typing import Any
 
@@ -125,6 +126,53 @@ async def test_a_commit_in_the_middle_of_a_revocation_does_not_block_it(kafka_br
     await asyncio.wait_for(source.stop(), 10)
     assert listener.outcome == "committed"
     assert committed(kafka_broker.bootstrap, kafka.group_id, topic, 0) == (10, "map")
+
+
+class DrainsForever(Listener):
+    """Never answers a revocation, as while a request that is under way gets no answer."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.draining = asyncio.Event()
+        self.gave_up = asyncio.Event()
+
+    async def on_revoked(self, partitions: Collection[TopicPartition]) -> Mapping[TopicPartition, OffsetCommit]:
+        self.draining.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            self.gave_up.set()
+        return {}
+
+
+async def test_cancelling_a_stop_ends_it_at_once_and_the_member_leaves_without_a_commit(
+    kafka_broker: Any, group: Any
+) -> None:
+    topic = make_topic(kafka_broker.bootstrap, 1)
+    produce(kafka_broker.bootstrap, topic, 10, 1)
+    # Too long to wait for: whoever comes next gets the partition because the member left.
+    kafka = settings(kafka_broker.bootstrap, topic, **group, session_timeout=45.0)
+    source, listener = LibrdkafkaSource(kafka), DrainsForever()
+    await source.start(listener)
+    await fetch_until(lambda: len(listener.records) == 10, (source, listener))
+    stopping = asyncio.create_task(source.stop())
+    await asyncio.wait_for(listener.draining.wait(), WAIT_SECONDS)
+    began = time.monotonic()
+    stopping.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await stopping
+    await asyncio.wait_for(source.stop(), 5)
+    assert time.monotonic() - began < 0.5
+    await asyncio.wait_for(listener.gave_up.wait(), 5)
+    with pytest.raises(SourceFatal, match="stopped"):
+        await source.fetch(1, 0)
+    async with started(kafka) as member:
+        await fetch_until(lambda: len(member[1].records) == 10, member, seconds=20.0)
+        assert member[1].starts == [{TopicPartition(topic, 0): OffsetCommit(0)}]
+    assert source._thread is not None
+    await asyncio.to_thread(source._thread.join, 5)
+    assert not source._thread.is_alive()
+    assert listener.losses == []
 
 
 async def test_nothing_is_committed_for_partitions_that_belong_to_another_member(kafka_broker: Any, group: Any) -> None:

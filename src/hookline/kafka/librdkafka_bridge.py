@@ -8,8 +8,10 @@ can wait for the other.
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from collections.abc import Callable, Coroutine
+from concurrent.futures import Future
 from queue import Empty, SimpleQueue
 from typing import Any, TypeVar
 
@@ -36,6 +38,8 @@ class Bridge:
         self._loop = loop
         self._commands: SimpleQueue[Callable[[], object]] = SimpleQueue()
         self.stopping = False
+        self._abandoned = threading.Event()
+        self._question: Future[Any] | None = None
         self.turned_at = time.monotonic()
         """When the client's thread last came round, by the monotonic clock: if long ago, a call of the client hangs."""
         self.trouble = TroubleLog()
@@ -48,6 +52,14 @@ class Bridge:
         """On the loop's thread: have the client's thread leave the group and end."""
         self.stopping = True
         self._commands.put(_nothing)
+
+    def abandon(self) -> None:
+        """On the loop's thread: as `stop`, and what the client's thread asks, or will ask, is answered by `Stopped`."""
+        self._abandoned.set()
+        self.stop()
+        question = self._question
+        if question is not None:
+            question.cancel()
 
     def run_commands(self, wait_seconds: float = 0.0) -> None:
         """On the client's thread: run what was submitted, waiting so long for the first one."""
@@ -71,21 +83,31 @@ class Bridge:
     def ask(self, question: Coroutine[Any, Any, T], bound_seconds: float) -> T:
         """On the client's thread: run a coroutine on the loop and wait for its answer, running commands meanwhile.
 
-        Raises what it raises, `TimeoutError` when it takes longer, and `Stopped` when the loop is closed.
+        Raises what it raises, `TimeoutError` when it takes longer, and `Stopped` when the loop is closed or does not
+        answer any more.
         """
+        if self._abandoned.is_set():
+            question.close()
+            raise Stopped
         try:
             answer = asyncio.run_coroutine_threadsafe(question, self._loop)
         except RuntimeError as error:
             question.close()
             raise Stopped from error
         answer.add_done_callback(lambda _: self._commands.put(_nothing))
+        self._question = answer
         deadline = time.monotonic() + bound_seconds
         while not answer.done():
             remaining = deadline - time.monotonic()
             if remaining <= 0:
                 answer.cancel()
                 raise TimeoutError
+            if self._abandoned.is_set():
+                answer.cancel()
+                break
             self.run_commands(min(remaining, _LONGEST_WAIT_SECONDS))
+        if answer.cancelled():
+            raise Stopped
         return answer.result()
 
     def insist(self, doing: str, call: Callable[[], T]) -> T:

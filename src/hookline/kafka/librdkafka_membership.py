@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 from hookline.engine.records import OffsetCommit, TopicPartition
 from hookline.errors import KafkaError, OffsetLost, SourceFatal
-from hookline.kafka.librdkafka_bridge import Bridge
+from hookline.kafka.librdkafka_bridge import Bridge, Stopped
 from hookline.kafka.librdkafka_client import (
     OFFSET_BEGINNING,
     OFFSET_END,
@@ -141,6 +141,10 @@ class Membership:
         except TimeoutError:
             _log.error("partitions were given back without a last commit: the event loop did not answer in time")
             self._lose(partitions)
+            return
+        except Stopped:
+            # Nobody is left to say what to commit; the group learns that we leave all the same.
+            self._forget(partitions)
             return
         last = {partition: commit for partition, commit in last.items() if partition in partitions}
         try:

@@ -17,7 +17,9 @@ from hookline.settings.kafka import Kafka
 
 _log = logging.getLogger("hookline.kafka")
 
-_STOP_SECONDS = 10.0
+# Less than the service adds to the time for draining, so that it is we who give up, and say what hangs.
+_STOP_SECONDS = 8.0
+_STOP_LOOK_SECONDS = 0.25
 # A call of the client that takes longer than two requests and this has hung, as blocking commits are known to do:
 # https://github.com/confluentinc/confluent-kafka-python/issues/1801
 _HUNG_SECONDS = 30.0
@@ -134,19 +136,25 @@ class LibrdkafkaSource:
         return self._ends.get(partition)
 
     async def stop(self) -> None:
-        """Leave the group; see `Source.stop`. Gives up on a client that hangs, and says so."""
+        """Leave the group; see `Source.stop`. Gives up on a client that hangs, and says so.
+
+        Cancelled, it leaves the client behind at once, with nothing drained or committed, and counts as stopped.
+        """
         if self._thread is None:
             return
         self._thread.stop()
         waited_since = time.monotonic()
-        while not self._ended.done():
-            await asyncio.wait({self._ended}, timeout=1.0)
-            if self._listening:
-                waited_since = time.monotonic()
-            if time.monotonic() - waited_since > _STOP_SECONDS:
-                _log.error("the Kafka client did not leave the group within %g s; it is left behind", _STOP_SECONDS)
-                self.ended(None)
-                return
+        try:
+            while not self._ended.done():
+                await asyncio.wait({self._ended}, timeout=_STOP_LOOK_SECONDS)
+                if self._listening:
+                    waited_since = time.monotonic()
+                if time.monotonic() - waited_since > _STOP_SECONDS:
+                    _log.error("the Kafka client did not leave the group within %g s; it is left behind", _STOP_SECONDS)
+                    self._abandon(self._thread)
+        except asyncio.CancelledError:
+            self._abandon(self._thread)
+            raise
 
     # Told by the client's thread, on the loop.
 
@@ -205,6 +213,12 @@ class LibrdkafkaSource:
             self._failure = error or self._failure
             self._ended.set_result(None)
             self._wake()
+
+    def _abandon(self, thread: ConsumerThread) -> None:
+        thread.abandon()
+        self._ready.clear()
+        self._forget(list(self._generations))
+        self.ended(None)
 
     def _take(self, max_records: int) -> list[Batch]:
         taken: list[Batch] = []

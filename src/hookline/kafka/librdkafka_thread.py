@@ -93,6 +93,10 @@ class ConsumerThread(threading.Thread):
         """Leave the group and end."""
         self.bridge.stop()
 
+    def abandon(self) -> None:
+        """As `stop`, for a loop that waits for nothing and answers nothing from now on."""
+        self.bridge.abandon()
+
     # On this thread.
 
     def run(self) -> None:
