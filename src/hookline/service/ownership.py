@@ -13,6 +13,7 @@ from hookline.errors import CommitDeferred, CommitRejected, KafkaUnavailable
 from hookline.http.ports import Sender
 from hookline.kafka.ports import Source
 from hookline.service.record_path import RecordPath
+from hookline.settings.deliver import DRAIN_SHARE_OF_SESSION
 from hookline.settings.tree import Settings
 from hookline.telemetry.events import Event
 from hookline.telemetry.logs import get_logger
@@ -46,7 +47,9 @@ class Ownership:
         self._measurements = measurements
         self._clock = clock
         # Shorter than the session: whoever drains longer is thrown out and commits nothing.
-        self._drain_seconds = min(settings.deliver.drain_timeout, settings.kafka.session_timeout * 0.6)
+        self._drain_seconds = min(
+            settings.deliver.drain_timeout, settings.kafka.session_timeout * DRAIN_SHARE_OF_SESSION
+        )
         self._acknowledged_at = clock()
         self._asked_at: float | None = None
         self._refusal = ""
