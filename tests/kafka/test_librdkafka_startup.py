@@ -94,6 +94,29 @@ async def test_cancelling_the_start_of_a_sink_ends_its_waiting(caplog: pytest.Lo
     await eventually(lambda: all(thread.name != "hookline-kafka-sink" for thread in threading.enumerate()))
 
 
+async def test_what_the_client_says_while_topics_are_looked_up_is_in_the_log_alone(
+    caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    sink = LibrdkafkaSink(settings(NOWHERE, "t", request_timeout=1.5), DeadLetter())
+    with pytest.raises(KafkaUnavailable, match="looking up topic t"):
+        await sink.partition_count("t")
+    assert f"{NOWHERE}/bootstrap: Connect to" in caplog.text
+    # By itself it would go on connecting, and say each second that it cannot.
+    await eventually(lambda: all(thread.name != "hookline-kafka-admin" for thread in threading.enumerate()))
+    assert capfd.readouterr().err == ""
+    await sink.stop()
+
+
+async def test_stopping_a_sink_ends_its_looking_up_of_a_topic(silent_port: int) -> None:
+    sink = LibrdkafkaSink(settings(f"127.0.0.1:{silent_port}", "t", request_timeout=60.0), DeadLetter())
+    asking = asyncio.create_task(sink.partition_count("t"))
+    await eventually(lambda: any(thread.name == "hookline-kafka-admin" for thread in threading.enumerate()))
+    await sink.stop()
+    with pytest.raises(KafkaUnavailable, match="stopped"):
+        await asyncio.wait_for(asking, 5)
+    await eventually(lambda: all(thread.name != "hookline-kafka-admin" for thread in threading.enumerate()))
+
+
 async def test_a_sink_that_was_not_started_writes_nothing() -> None:
     sink = LibrdkafkaSink(settings(NOWHERE, "t"), DeadLetter())
     with pytest.raises(WriteFailed, match="not running"):

@@ -8,10 +8,11 @@ import time
 from collections.abc import Sequence
 
 from hookline.errors import WriteFailed
+from hookline.kafka.librdkafka_admin import Admin
 from hookline.kafka.librdkafka_bridge import Stopped
-from hookline.kafka.librdkafka_client import AdminClient, KafkaException
+from hookline.kafka.librdkafka_client import KafkaException
 from hookline.kafka.librdkafka_errors import cause, describe, is_fatal
-from hookline.kafka.librdkafka_options import admin_options, constructed, producer_options
+from hookline.kafka.librdkafka_options import producer_options
 from hookline.kafka.librdkafka_producer import PolledProducer
 from hookline.kafka.librdkafka_startup import ATTEMPT_SECONDS, wait_for_cluster
 from hookline.kafka.librdkafka_topics import ensure_topic, partition_count
@@ -37,9 +38,9 @@ class LibrdkafkaSink:
         self._dead_letter = dead_letter
         self._options = producer_options(kafka, dead_letter)
         self._producer: PolledProducer | None = None
-        self._admin: AdminClient | None = None
         self._renewing = asyncio.Lock()
         self._stopping = threading.Event()
+        self._admin = Admin(kafka, self._stopping)
 
     async def start(self) -> None:
         """Connect; see `Sink.start`."""
@@ -54,11 +55,12 @@ class LibrdkafkaSink:
 
     async def partition_count(self, topic: str) -> int | None:
         """How many partitions a topic has; see `Sink.partition_count`."""
-        return await asyncio.to_thread(self._partition_count, topic)
+        return await asyncio.to_thread(partition_count, self._admin, topic, self._kafka.request_timeout)
 
     async def ensure_topic(self, topic: str, partitions: int) -> None:
         """Create the topic if it is missing; see `Sink.ensure_topic`."""
-        await asyncio.to_thread(self._ensure_topic, topic, partitions)
+        timeout = self._kafka.request_timeout
+        await asyncio.to_thread(ensure_topic, self._admin, topic, partitions, self._dead_letter, timeout)
 
     async def write(self, topic: str, partition: int | None, record: DeadLetterRecord) -> None:
         """Write one record; see `Sink.write`."""
@@ -97,7 +99,6 @@ class LibrdkafkaSink:
         """Flush and close; see `Sink.stop`."""
         self._stopping.set()
         producer, self._producer = self._producer, None
-        self._admin = None
         if producer is not None:
             flush_seconds = min(self._dead_letter.write_timeout, _FLUSH_SECONDS_MAX)
             await asyncio.to_thread(producer.close, flush_seconds)
@@ -133,17 +134,6 @@ class LibrdkafkaSink:
             producer.close(0.0)
             raise
         return producer
-
-    def _partition_count(self, topic: str) -> int | None:
-        return partition_count(self._working_admin(), topic, self._kafka.request_timeout)
-
-    def _working_admin(self) -> AdminClient:
-        # Kept, because what it was asked for ends when it is no longer referenced.
-        self._admin = self._admin or constructed(lambda: AdminClient(admin_options(self._kafka)), self._kafka)
-        return self._admin
-
-    def _ensure_topic(self, topic: str, partitions: int) -> None:
-        ensure_topic(self._working_admin(), topic, partitions, self._dead_letter, self._kafka.request_timeout)
 
 
 def _checked(headers: Sequence[tuple[str, bytes | None]]) -> list[tuple[str, bytes | None]]:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from concurrent.futures import Future
+
 from hookline.errors import KafkaRefused, SettingsError, TopicMissing
+from hookline.kafka.librdkafka_admin import Admin
 from hookline.kafka.librdkafka_client import (
     AclOperation,
     AdminClient,
@@ -25,9 +28,7 @@ _NOT_ALLOWED = frozenset(
 )
 
 
-def ensure_topic(
-    admin: AdminClient, topic: str, partitions: int, dead_letter: DeadLetter, timeout_seconds: float
-) -> None:
+def ensure_topic(admin: Admin, topic: str, partitions: int, dead_letter: DeadLetter, timeout_seconds: float) -> None:
     """Create `topic` if it is missing, and check that we may write to it.
 
     Raises `KafkaRefused` naming the permission that lacks, `TopicMissing` when it may not be created by the settings,
@@ -48,13 +49,13 @@ def ensure_topic(
         raise KafkaRefused(f"dead_letter.topic: this user may not write to {topic}; grant it WRITE on that topic")
 
 
-def partition_count(admin: AdminClient, topic: str, timeout_seconds: float) -> int | None:
+def partition_count(admin: Admin, topic: str, timeout_seconds: float) -> int | None:
     """How many partitions a topic has, None when it is not there; raises `KafkaUnavailable`, `KafkaRefused`."""
     found = _described(admin, topic, timeout_seconds)
     return None if found is None else len(found.partitions)
 
 
-def _described_dead_letters(admin: AdminClient, topic: str, timeout_seconds: float) -> TopicDescription | None:
+def _described_dead_letters(admin: Admin, topic: str, timeout_seconds: float) -> TopicDescription | None:
     try:
         return _described(admin, topic, timeout_seconds)
     except KafkaRefused as error:
@@ -64,23 +65,25 @@ def _described_dead_letters(admin: AdminClient, topic: str, timeout_seconds: flo
         ) from error
 
 
-def _described(admin: AdminClient, topic: str, timeout_seconds: float) -> TopicDescription | None:
-    question = admin.describe_topics(
-        TopicCollection([topic]), include_authorized_operations=True, request_timeout=timeout_seconds
-    )
+def _described(admin: Admin, topic: str, timeout_seconds: float) -> TopicDescription | None:
+    def question(client: AdminClient) -> Future[TopicDescription]:
+        answers: dict[str, Future[TopicDescription]] = client.describe_topics(
+            TopicCollection([topic]), include_authorized_operations=True, request_timeout=timeout_seconds
+        )
+        return answers[topic]
+
     try:
-        answer: TopicDescription = question[topic].result()
-        return answer
+        return admin.ask(question)
     except KafkaException as error:
         if cause(error).code() == ClientError.UNKNOWN_TOPIC_OR_PART:
             return None
         raise translated(cause(error), f"looking up topic {topic}") from error
 
 
-def _create(admin: AdminClient, topic: str, partitions: int, replication_factor: int, timeout_seconds: float) -> None:
+def _create(admin: Admin, topic: str, partitions: int, replication_factor: int, timeout_seconds: float) -> None:
     new = NewTopic(topic, num_partitions=partitions, replication_factor=replication_factor)
     try:
-        admin.create_topics([new], request_timeout=timeout_seconds)[topic].result()
+        admin.ask(lambda client: client.create_topics([new], request_timeout=timeout_seconds)[topic])
     except KafkaException as error:
         inner = cause(error)
         if inner.code() == ClientError.TOPIC_ALREADY_EXISTS:
