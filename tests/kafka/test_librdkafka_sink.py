@@ -103,3 +103,31 @@ async def test_what_is_queued_at_the_end_is_reported_as_not_written(kafka_broker
     with pytest.raises(WriteFailed, match="_PURGE_QUEUE"):
         await asyncio.wait_for(writing, 5)
     await sink.stop()
+
+
+async def test_stopping_does_not_wait_for_a_record_that_nobody_waits_for(kafka_broker: Any) -> None:
+    sink = LibrdkafkaSink(settings(kafka_broker.bootstrap, "t"), DeadLetter(write_timeout=60.0))
+    await sink.start()
+    writing = asyncio.create_task(sink.write("nowhere-to-go", None, Letter()))
+    await asyncio.sleep(0.1)
+    writing.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await writing
+    began = time.monotonic()
+    await sink.stop()
+    assert time.monotonic() - began < 2
+
+
+async def test_cancelling_a_stop_gives_up_on_what_is_not_written(kafka_broker: Any) -> None:
+    sink = LibrdkafkaSink(settings(kafka_broker.bootstrap, "t"), DeadLetter(write_timeout=60.0))
+    await sink.start()
+    writing = asyncio.create_task(sink.write("nowhere-to-go", None, Letter()))
+    await asyncio.sleep(0.1)
+    stopping = asyncio.create_task(sink.stop())
+    done, _ = await asyncio.wait({stopping}, timeout=0.5)
+    assert not done
+    stopping.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await stopping
+    with pytest.raises(WriteFailed, match="_PURGE_QUEUE"):
+        await asyncio.wait_for(writing, 5)

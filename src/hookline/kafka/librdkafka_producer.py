@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from typing import Any
 
 from hookline.kafka.librdkafka_client import ClientError, Message, Producer
@@ -28,6 +29,8 @@ class PolledProducer:
         self._loop = loop
         self._log = ClientLog(TroubleLog())
         self._closing = False
+        self._awaited = 0
+        self._flush_until = 0.0
         self.complaints = Complaints()
         self.broken = False
         """Whether the client can't go on, as an idempotent producer that lost count of its records."""
@@ -47,7 +50,8 @@ class PolledProducer:
     ) -> asyncio.Future[ClientError | None]:
         """Queue one record, on the loop's thread; the future gets None when all in-sync replicas have it, or the error.
 
-        Raises `BufferError` when the client's queue is full, and the client's own exceptions.
+        Whoever no longer waits for it cancels it. Raises `BufferError` when the client's queue is full, and the
+        client's own exceptions.
         """
         report: asyncio.Future[ClientError | None] = self._loop.create_future()
 
@@ -69,15 +73,27 @@ class PolledProducer:
             timestamp=timestamp_milliseconds,
             headers=headers,  # type: ignore[arg-type]  # The stub does not know headers without a value.
         )
+        self._awaited += 1
+        report.add_done_callback(self._forget)
         return report
 
+    def _forget(self, _: asyncio.Future[ClientError | None]) -> None:
+        self._awaited -= 1
+
     def close(self, flush_seconds: float) -> None:
-        """Write what is queued, for so long at most; the rest is reported as not written."""
-        if self.client.flush(flush_seconds):
+        """Write what somebody waits for, for so long at most; the rest is reported as not written."""
+        self._flush_until = time.monotonic() + flush_seconds
+        while self._awaited and time.monotonic() < self._flush_until and self.client.flush(_POLL_SECONDS):
+            pass
+        if len(self.client):
             self.client.purge()
             self.client.flush(_POLL_SECONDS)
         self._closing = True
         self._thread.join(_JOIN_SECONDS)
+
+    def hurry(self) -> None:
+        """Have a `close` that is under way write no more."""
+        self._flush_until = 0.0
 
     def _poll(self) -> None:
         while not self._closing:

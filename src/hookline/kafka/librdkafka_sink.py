@@ -88,20 +88,25 @@ class LibrdkafkaSink:
             except (TypeError, ValueError) as error:
                 raise WriteFailed(f"{topic}: the record cannot be written: {type(error).__name__}") from error
         waiting = deadline - time.monotonic() + _REPORT_GRACE_SECONDS
-        await asyncio.wait({report}, timeout=max(waiting, _REPORT_GRACE_SECONDS))
-        if not report.done():
-            raise WriteFailed(f"{topic}: not acknowledged in time (dead_letter.write_timeout)")
-        failure = report.result()
+        try:
+            async with asyncio.timeout(max(waiting, _REPORT_GRACE_SECONDS)):
+                failure = await report
+        except TimeoutError as error:
+            raise WriteFailed(f"{topic}: not acknowledged in time (dead_letter.write_timeout)") from error
         if failure is not None:
             raise WriteFailed(f"{topic}: not acknowledged: {describe(failure)}")
 
     async def stop(self) -> None:
-        """Flush and close; see `Sink.stop`."""
+        """Flush what somebody waits for, and close; see `Sink.stop`. Cancelled, it flushes no more."""
         self._stopping.set()
         producer, self._producer = self._producer, None
         if producer is not None:
             flush_seconds = min(self._dead_letter.write_timeout, _FLUSH_SECONDS_MAX)
-            await asyncio.to_thread(producer.close, flush_seconds)
+            try:
+                await asyncio.to_thread(producer.close, flush_seconds)
+            except asyncio.CancelledError:
+                producer.hurry()
+                raise
 
     async def _working_producer(self) -> PolledProducer:
         async with self._renewing:
