@@ -229,6 +229,13 @@ def test_the_client_repeating_itself_is_logged_once(caplog: pytest.LogCaptureFix
     ]
 
 
+def test_the_end_of_a_session_says_that_more_waiting_may_follow(caplog: pytest.LogCaptureFixture) -> None:
+    ClientLog(TroubleLog()).log(logging.WARNING, "%s [%s] %s", "SESSTMOUT", "c", "Consumer group session timed out")
+    assert "SESSTMOUT [c] Consumer group session timed out; " in caplog.text
+    assert "kafka.session_timeout" in caplog.text
+    assert "kafka.group_instance_id" in caplog.text
+
+
 async def test_while_the_client_waits_for_the_loop_it_does_what_the_loop_asks() -> None:
     bridge = Bridge(asyncio.get_running_loop())
     done = asyncio.Event()

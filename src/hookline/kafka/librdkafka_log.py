@@ -8,6 +8,16 @@ from hookline.kafka.librdkafka_client import ClientError
 from hookline.kafka.librdkafka_errors import ALL_DOWN, REFUSED, is_fatal, kind, translated
 from hookline.kafka.trouble_log import TroubleLog
 
+_CONSEQUENCES = {
+    # The client (2.16.1) then forgets who it was, and so joins as somebody new, whom a broker that was away itself lets
+    # wait until the session of the old one is over, counted anew. One with a static id takes its own place.
+    "SESSTMOUT": (
+        "; back again, brokers may let us wait for as long once more (kafka.session_timeout) before we get partitions,"
+        " which kafka.group_instance_id spares"
+    ),
+}
+"""By the client's name for a kind of log line: what it does not say."""
+
 
 class ClientLog:
     """Takes the client's log lines, as a logger does, and its errors; the same thing is said every few seconds at most.
@@ -21,7 +31,8 @@ class ClientLog:
     def log(self, level: int, _: str, facility: str, client: str, text: str) -> None:
         """Called by the client with its own format, `%s [%s] %s`."""
         # How long something took is no other thing.
-        self._trouble.say((facility, text.partition("(after")[0]), f"{facility} [{client}] {text}", level)
+        kind = (facility, text.partition("(after")[0])
+        self._trouble.say(kind, f"{facility} [{client}] {text}{_CONSEQUENCES.get(facility, '')}", level)
 
     def complain(self, error: ClientError, doing: str) -> None:
         """An error of the client as a whole: refusals are told with what to do; lost connections are in its log."""
