@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from typing import Any
 
@@ -37,8 +37,9 @@ _log = get_logger("hookline.service")
 class DeliveryService:
     """Delivers records until it is stopped. `run` may be called once.
 
-    The ports are made from the settings unless they are given. Raises `SettingsError` for settings that no request or
-    client can be made of.
+    The ports are made from the settings unless they are given. `clock` is in seconds, never goes back and agrees with
+    the event loop's; `wall_clock` is in seconds since 1970; `random` gives numbers from 0 to 1, for the jitter of
+    retries. Raises `SettingsError` for settings that no request or client can be made of.
     """
 
     def __init__(
@@ -48,23 +49,36 @@ class DeliveryService:
         source: Source | None = None,
         sender: Sender | None = None,
         sink: Sink | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        wall_clock: Callable[[], float] = time.time,
+        random: Callable[[], float] = random.random,
     ) -> None:
         adopt_structlog()
         self.settings = settings
+        self._clock = clock
         self.measurements = Measurements()
         self.source = source if source is not None else make_source(settings.kafka)
         self._sender = sender if sender is not None else make_sender(settings)
         self._sink = sink if sink is not None else make_sink(settings.kafka, settings.dead_letter)
-        self.engine = Engine(engine_options(settings), random.random, time.monotonic())
+        self.engine = Engine(engine_options(settings), random, clock())
         self._dead_letter_topics = DeadLetterTopics(settings, self._sink)
         self._path = RecordPath(
-            settings, self.engine, self.source, self._sender, self._dead_letter_topics, self.measurements
+            settings,
+            self.engine,
+            self.source,
+            self._sender,
+            self._dead_letter_topics,
+            self.measurements,
+            clock,
+            wall_clock,
         )
-        self._ownership = Ownership(settings, self.engine, self.source, self._sender, self._path, self.measurements)
-        self._watch = Watch(settings, self.engine, self.source, self.measurements)
+        self._ownership = Ownership(
+            settings, self.engine, self.source, self._sender, self._path, self.measurements, clock
+        )
+        self._watch = Watch(settings, self.engine, self.source, self.measurements, clock, wall_clock)
         self._stop_asked = asyncio.Event()
         self._running: asyncio.Task[None] | None = None
-        self._ticked_at = time.monotonic()
+        self._ticked_at = self._clock()
         self._joined = False
 
     @property
@@ -83,7 +97,7 @@ class DeliveryService:
         Raises a `HooklineError` when it can't start or go on; what was settled is committed then too, if possible.
         """
         self._running = asyncio.current_task()
-        started = time.monotonic()
+        started = self._clock()
         side_tasks: list[asyncio.Task[None]] = []
         try:
             if not await self._unless_stopped(self._start()):
@@ -105,7 +119,7 @@ class DeliveryService:
             await asyncio.gather(*side_tasks, return_exceptions=True)
             await self._close()
         counts = self.engine.counts
-        seconds = round(time.monotonic() - started, 3)
+        seconds = round(self._clock() - started, 3)
         dead_lettered = counts.dead_lettered.total() + counts.expired
         _log.info(Event.STOPPED, delivered=counts.delivered, dead_lettered=dead_lettered, seconds=seconds)
 
@@ -138,11 +152,11 @@ class DeliveryService:
 
     def explain(self, partition: TopicPartition) -> list[str]:
         """Why a partition stands where it stands, in sentences."""
-        return explain(self.engine, partition, time.monotonic())
+        return explain(self.engine, partition, self._clock())
 
     def liveness(self) -> tuple[bool, str]:
         """Whether the loop turns and the source polls; and what does not."""
-        now, limit = time.monotonic(), self.settings.console.stall_timeout
+        now, limit = self._clock(), self.settings.console.stall_timeout
         if self._joined and now - self._ticked_at > limit:
             return False, f"the event loop has not turned for {now - self._ticked_at:.0f} s"
         if self._joined and not self._stop_asked.is_set() and now - self._path.last_poll_at > limit:
@@ -170,7 +184,7 @@ class DeliveryService:
             await self._dead_letter_topics.ensure(topic)
         await self.source.start(self._ownership)
         self._joined = True
-        self._path.last_poll_at = time.monotonic()
+        self._path.last_poll_at = self._clock()
         _log.info(
             Event.SERVICE_STARTED,
             version=__version__,
@@ -201,7 +215,7 @@ class DeliveryService:
 
     async def _tick_forever(self) -> None:
         while True:
-            self._ticked_at = time.monotonic()
+            self._ticked_at = self._clock()
             self._path.tick()
             self._watch.look()
             await asyncio.sleep(_TICK_SECONDS)
