@@ -55,7 +55,8 @@ class Restless(Listener):
                 await self._fidget()
             try:
                 patience = 1.0 if self.calm.is_set() else self.chance.choice([0.01, 0.05, 1.0])
-                batches = await asyncio.wait_for(self.source.fetch(self.chance.choice([1, 10, 200]), 0.2), patience)
+                async with asyncio.timeout(patience):
+                    batches = await self.source.fetch(self.chance.choice([1, 10, 200]), 0.2)
             except TimeoutError:
                 continue
             for batch in batches:

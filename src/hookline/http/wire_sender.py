@@ -173,7 +173,8 @@ class WireSender:
         if self._connections:
             self._all_closed.clear()
             try:
-                await asyncio.wait_for(self._all_closed.wait(), STOP_SECONDS)
+                async with asyncio.timeout(STOP_SECONDS):
+                    await self._all_closed.wait()
             except TimeoutError:
                 pass
 

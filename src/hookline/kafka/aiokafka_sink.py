@@ -89,7 +89,8 @@ class AiokafkaSink:
         if producer is None:
             return
         try:
-            await asyncio.wait_for(producer.flush(), min(self._dead_letter.write_timeout, _FLUSH_SECONDS_MAX))
+            async with asyncio.timeout(min(self._dead_letter.write_timeout, _FLUSH_SECONDS_MAX)):
+                await producer.flush()
         except TimeoutError:
             _log.warning("some dead letters were not written before the end; their records will be delivered again")
         await internals.abandon_producer(producer, _ABANDON_SECONDS)

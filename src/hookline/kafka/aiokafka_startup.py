@@ -55,7 +55,8 @@ async def wait_for_cluster(
                 raise
             trouble.say("start", f"waiting for Kafka: {error}")
         try:
-            await asyncio.wait_for(stopping.wait(), _RETRY_SECONDS)
+            async with asyncio.timeout(_RETRY_SECONDS):
+                await stopping.wait()
         except TimeoutError:
             continue
     return False
