@@ -12,6 +12,7 @@
     │   ├── SourceFatal            the client says that it cannot go on
     │   └── WriteFailed            a dead letter was not acknowledged
     ├── DestinationError       the HTTP service, as a whole; exit code 5
+    ├── OperationRefused       what somebody asked for cannot be done as things stand
     └── UnsendableRecord       one record that no request can be made of; it is dead-lettered
 
 The text of each says what happened, which setting or record it concerns, what was expected and what to do.
@@ -81,6 +82,10 @@ class DestinationError(HooklineError):
     """The HTTP service as a whole cannot be used as configured."""
 
     exit_code = 5
+
+
+class OperationRefused(HooklineError):
+    """What an operator asked for cannot be done as things stand; nothing was changed."""
 
 
 class UnsendableRecord(HooklineError):

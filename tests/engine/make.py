@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from hookline.engine.assignment import Assignment
 from hookline.engine.delivery import Delivery
@@ -29,6 +29,12 @@ def delivery(offset: int, key: bytes | None = b"k", assignment: Assignment | Non
 
 def assignment_of(lanes: Lanes | None = None, committed: int = 0) -> Assignment:
     return Assignment(HERE, 1, Ledger(committed), lanes or NoLanes())
+
+
+def unsettled(engine: Engine) -> Iterator[Delivery]:
+    """All deliveries that an engine holds."""
+    for assignment in engine.assignments:
+        yield from assignment.ledger.deliveries()
 
 
 class Simulation:

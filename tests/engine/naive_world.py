@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from tests.engine.make import unsettled as unsettled_deliveries
+
 from hookline.engine import offset_map
 from hookline.engine.delivery import Delivery
 from hookline.engine.engine import Engine
@@ -123,7 +125,7 @@ class NaiveWorld:
         engine = self.engine
         owned = {partition: naive.owned for partition, naive in self.partitions.items() if naive.owned is not None}
         assert {assignment.partition for assignment in engine.assignments} == owned.keys()
-        unsettled = list(engine.deliveries())
+        unsettled = list(unsettled_deliveries(engine))
         for assignment in engine.assignments:
             naive = owned[assignment.partition]
             held = list(assignment.ledger.deliveries())

@@ -150,7 +150,7 @@ def test_gone_is_not_probed_until_somebody_resumes_it() -> None:
     breaker = Breaker(POLICY)
     breaker.stop("410", None, 0.0)
     breaker.advance(1e9)
-    assert (breaker.places, breaker.wake_at()) == (0, None)
+    assert (breaker.places, breaker.held_until, breaker.probe_at) == (0, None, None)
     breaker.resume(1e9)
     assert probed(breaker) == 1e9
 
@@ -159,7 +159,7 @@ def test_a_hold_keeps_to_the_longest_time_asked_for() -> None:
     breaker = Breaker(POLICY)
     breaker.hold(30.0)
     breaker.hold(10.0)
-    assert breaker.wake_at() == 30.0
+    assert breaker.held_until == 30.0
     breaker.advance(29.9)
     assert breaker.held_until == 30.0
     breaker.advance(30.0)

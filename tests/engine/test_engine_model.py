@@ -7,7 +7,7 @@ import copy
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
-from tests.engine.make import DELIVERED, record
+from tests.engine.make import DELIVERED, record, unsettled
 from tests.engine.naive_world import NaiveWorld
 
 from hookline.engine.allowance import AllowancePolicy
@@ -268,7 +268,7 @@ class EngineMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.flying == [] and self._owned())
     @rule(data=st.data())
     def a_settled_delivery_can_not_be_settled_again(self, data: st.DataObject) -> None:
-        held = [each for each in self.engine.deliveries() if not each.in_flight]
+        held = [each for each in unsettled(self.engine) if not each.in_flight]
         if held:
             try:
                 self.engine.settle(data.draw(st.sampled_from(held)), DELIVERED, self.now)
@@ -315,7 +315,8 @@ class EngineMachine(RuleBasedStateMachine):
         while self.letters:
             self._end_write(self.letters.pop(0), acknowledged=True)
         if not self.engine.ready and not self.engine.dead_letters_due:
-            self.now = max(self.now, self.engine.wake_at() or self.now)
+            times = self.engine.retries.next_due(), self.engine.breaker.held_until, self.engine.breaker.probe_at
+            self.now = max(self.now, min((time for time in times if time is not None), default=self.now))
         self.now += 0.01
         self.engine.advance(self.now)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 
 import pytest
-from tests.engine.make import DELIVERED, Simulation, record
+from tests.engine.make import DELIVERED, Simulation, record, unsettled
 
 from hookline.engine.allowance import AllowancePolicy
 from hookline.engine.delivery import Delivery
@@ -65,7 +65,7 @@ def test_a_refusal_that_was_not_paid_for_costs_no_attempt() -> None:
     simulation = Simulation(EngineOptions(allowance=AllowancePolicy(size=0)))
     simulation.read_keys(1)
     simulation.run(HOUR, lambda _: Answer(400))
-    [held] = simulation.engine.deliveries()
+    [held] = unsettled(simulation.engine)
     assert len(simulation.attempts) > 20
     assert held.attempt <= 1
 
@@ -107,7 +107,7 @@ def test_refused_credentials_stop_everything_and_one_record_a_minute_is_tried(st
     assert len(times) == 11
     assert all(60 <= later - earlier < 61 for earlier, later in itertools.pairwise(times))
     assert simulation.dead_lettered == []
-    assert all(held.attempt == 0 for held in simulation.engine.deliveries())
+    assert all(held.attempt == 0 for held in unsettled(simulation.engine))
     simulation.run(90, lambda _: DELIVERED)
     assert sorted(simulation.delivered) == list(range(100))
 

@@ -97,7 +97,7 @@ def test_a_word_that_is_not_on_the_list_becomes_no_label(service):
 def test_the_state_of_the_destination_is_one_series_a_state(service):
     service.destination = DestinationState.OPEN
     states = values(scrape(service)["hookline_breaker_state"], "state")
-    assert states == {"closed": 0, "open": 1, "ramping": 0, "held": 0, "stopped": 0}
+    assert states == {"closed": 0, "open": 1, "ramping": 0, "held": 0, "stopped": 0, "paused": 0}
 
 
 def test_partitions_tell_their_lag_and_what_holds_them_up(service):

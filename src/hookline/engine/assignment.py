@@ -19,7 +19,8 @@ class Assignment:
     `epoch` numbers the assignments of this process. Once `fenced`, nothing that comes back for it changes anything.
     While `draining`, nothing more of it is sent. `committed` is what the broker acknowledged last, None before that.
     `writing` counts dead letters being written. `map_room` is how many deliveries above the highest settled offset may
-    be sent before the size of the offset map is looked at again, and `deferred` are those that wait as it is full.
+    be sent before the size of the offset map is looked at again. `deferred` are those that could be sent but wait, as
+    the map is full or since an operator has `halted` the partition.
     `progress` grows with all that changes a commit; what it was at the last acknowledged one is `progress_committed`.
     """
 
@@ -29,6 +30,7 @@ class Assignment:
         "draining",
         "epoch",
         "fenced",
+        "halted",
         "held_bytes",
         "held_records",
         "in_flight",
@@ -50,6 +52,7 @@ class Assignment:
         self.committed: int | None = None
         self.fenced = False
         self.draining = False
+        self.halted = False
         self.in_flight = 0
         self.writing = 0
         self.held_records = 0
@@ -89,7 +92,7 @@ class Assignment:
     def take_deferred(self, capacity_bytes: int) -> deque[Delivery]:
         """Those that may be sent now: all when there is room again or the oldest has come to be among them."""
         deferred = self.deferred
-        if deferred and (self.has_map_room(capacity_bytes) or self.ledger.oldest in deferred):
+        if deferred and not self.halted and (self.has_map_room(capacity_bytes) or self.ledger.oldest in deferred):
             self.deferred = deque()
             return deferred
         return deque()

@@ -69,15 +69,16 @@ class Assignments:
         return sum(assignment.in_flight + assignment.writing for assignment in found if assignment is not None)
 
     def pauses(self) -> tuple[list[TopicPartition], list[TopicPartition]]:
-        """Which partitions to fetch no more of, since they hold their share, and which to go on with, at half of it."""
+        """Which partitions to fetch no more of, since they hold their share or are halted, and which to go on with."""
         pause: list[TopicPartition] = []
         resume: list[TopicPartition] = []
         for partition, assignment in self._by_partition.items():
             if not assignment.paused:
-                assignment.paused = self._budget.excess(assignment.held_records, assignment.held_bytes)
+                excess = self._budget.excess(assignment.held_records, assignment.held_bytes)
+                assignment.paused = "an operator paused it" if assignment.halted else excess
                 if assignment.paused:
                     pause.append(partition)
-            elif self._budget.eased(assignment.held_records, assignment.held_bytes):
+            elif not assignment.halted and self._budget.eased(assignment.held_records, assignment.held_bytes):
                 assignment.paused = ""
                 resume.append(partition)
         return pause, resume

@@ -153,12 +153,6 @@ class Breaker:
             self.probe_at = None
             self.places = 1
 
-    def wake_at(self) -> float | None:
-        """When time alone changes something here next."""
-        if self.held_until is not None:
-            return self.held_until
-        return self.probe_at
-
     @property
     def probing(self) -> bool:
         """Whether one record may be tried now although the destination counts as down."""

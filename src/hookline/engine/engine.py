@@ -22,7 +22,7 @@ tick. The data plane is `admit`, `next` and the first half of `settle`: a few di
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from hookline.engine import offset_map
 from hookline.engine.allowance import Allowance
@@ -51,14 +51,12 @@ class Engine:
         self.triage = Triage(options.retry, self.breaker, Allowance(options.allowance, now), random)
         self.budget = Budget(options.bounds)
         self.assignments = Assignments(options, self.budget)
-        self.in_flight = 0
-        self.retrying = 0
-        self.writing = 0
-        self.settled_since_commit = 0
+        self.in_flight = self.retrying = self.writing = self.settled_since_commit = 0
+        self.halted = False
         self._random = random
         self._judge = options.verdicts.judge
         self._ready: deque[Delivery] = deque()
-        self._retries = RetryQueue()
+        self.retries = RetryQueue()
         self._dead_letters: deque[Delivery] = deque()
         self._places = options.in_flight
         self._map_capacity_bytes = offset_map.capacity_bytes(options.map_limit_characters, options.map_wide)
@@ -80,7 +78,7 @@ class Engine:
                 commits[partition] = commit
             cancelled.extend(delivery for delivery in assignment.ledger.deliveries() if delivery.in_flight)
             self._fence(assignment)
-        self._retries.drop_fenced()
+        self.retries.drop_fenced()
         self._ready = deque(delivery for delivery in self._ready if not delivery.assignment.fenced)
         self._dead_letters = deque(delivery for delivery in self._dead_letters if not delivery.assignment.fenced)
         return commits, cancelled
@@ -154,6 +152,9 @@ class Engine:
             delivery = ready.popleft()
             assignment = delivery.assignment
             if assignment.fenced or assignment.draining:
+                continue
+            if assignment.halted:
+                assignment.deferred.append(delivery)
                 continue
             if self.options.retry.max_age and now - delivery.admitted_at > self.options.retry.max_age:
                 self._expire(delivery)
@@ -247,7 +248,7 @@ class Engine:
         if trouble is not None:
             trouble.next_attempt_at = due
         self.retrying += 1
-        self._retries.put(due, delivery)
+        self.retries.put(due, delivery)
 
     def _breaker_succeeded(self) -> None:
         self.breaker.succeeded()
@@ -256,7 +257,8 @@ class Engine:
 
     def _refresh_places(self) -> None:
         breaker = self.breaker
-        self._places = 0 if breaker.held_until is not None else min(self.options.in_flight, breaker.places)
+        closed = self.halted or breaker.held_until is not None
+        self._places = 0 if closed else min(self.options.in_flight, breaker.places)
 
     def resume_destination(self, now: float) -> None:
         """Somebody acted (a new secret, SIGHUP): try one record at once if the destination is stopped or down."""
@@ -307,6 +309,7 @@ class Engine:
         if trouble is None:
             trouble = delivery.trouble = Trouble(now)
         trouble.reason = reason
+        trouble.next_attempt_at = None
         if detail is not None:
             trouble.detail = detail
         self._dead_letters.append(delivery)
@@ -322,10 +325,10 @@ class Engine:
         self.budget.forget_largest()
         self.breaker.advance(now)
         self._refresh_places()
-        due = self._retries.next_due()
+        due = self.retries.next_due()
         while due is not None and due <= now:
             self._come_back()
-            due = self._retries.next_due()
+            due = self.retries.next_due()
         if self.breaker.probing and not self._ready and due is not None:
             self._come_back()
         for assignment in self.assignments:
@@ -333,8 +336,20 @@ class Engine:
         if self.options.retry.max_age and self.in_flight >= self._places:
             self._expire_ready(now)
 
+    def skip(self, delivery: Delivery, reason: Reason, detail: str, now: float) -> bool:
+        """Dead-letter a delivery that waits for its turn or its next attempt; False when another one is before it."""
+        if self.retries.take_all(lambda other: other is delivery):
+            self.retrying -= 1
+        else:
+            waiting = next((queue for queue in (self._ready, delivery.assignment.deferred) if delivery in queue), None)
+            if waiting is None:
+                return False
+            waiting.remove(delivery)
+        self._to_dead_letters(delivery, reason, now, detail)
+        return True
+
     def _come_back(self) -> None:
-        delivery = self._retries.take()
+        delivery = self.retries.take()
         if delivery is None:
             return
         self.retrying -= 1
@@ -356,17 +371,12 @@ class Engine:
                 kept.append(delivery)
         self._ready = kept
 
-    def wake_at(self) -> float | None:
-        """The next time at which time alone changes something; None when nothing waits for time."""
-        times = [time for time in (self._retries.next_due(), self.breaker.wake_at()) if time is not None]
-        return min(times, default=None)
-
     # Fetching
 
     def room(self) -> int:
         """How many records may be fetched now: 0 when enough is held, enough is ready, or the destination is down."""
         options = self.options
-        if self.breaker.down or self.breaker.held_until is not None:
+        if self.halted or self.breaker.down or self.breaker.held_until is not None:
             return 0
         if len(self._ready) >= max(2 * options.in_flight, options.fetch_records):
             return 0
@@ -388,8 +398,3 @@ class Engine:
     def dead_letters_due(self) -> int:
         """How many dead letters wait to be written."""
         return len(self._dead_letters)
-
-    def deliveries(self) -> Iterator[Delivery]:
-        """All unsettled deliveries, for checks and pages, never for the delivery path."""
-        for assignment in self.assignments:
-            yield from assignment.ledger.deliveries()

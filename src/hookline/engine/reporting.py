@@ -16,11 +16,9 @@ from hookline.engine.status import (
 
 def engine_status(engine: Engine, now: float) -> EngineStatus:
     """The engine as a whole at this moment. O(partitions) and, where the offset map is long, O(its runs)."""
-    breaker = engine.breaker
-    held = breaker.held_until is not None and breaker.state is DestinationState.CLOSED
     return EngineStatus(
         counts=engine.counts,
-        destination=DestinationState.HELD if held else breaker.state,
+        destination=destination_state(engine),
         destination_detail=_destination_detail(engine, now),
         in_flight=engine.in_flight,
         concurrency_limit=engine.options.in_flight,
@@ -33,9 +31,21 @@ def engine_status(engine: Engine, now: float) -> EngineStatus:
     )
 
 
+def destination_state(engine: Engine) -> DestinationState:
+    """The state that says most about what is sent: an operator's pause before all else, the breaker's before a hold."""
+    breaker = engine.breaker
+    if engine.halted:
+        return DestinationState.PAUSED
+    if breaker.held_until is not None and breaker.state is DestinationState.CLOSED:
+        return DestinationState.HELD
+    return breaker.state
+
+
 def why_no_room(engine: Engine) -> str:
     """Why nothing more is fetched of any partition, in words; empty when that is not so, or only for a moment."""
     breaker, budget = engine.breaker, engine.budget
+    if engine.halted:
+        return "an operator paused the destination"
     if breaker.down:
         return "the destination counts as down"
     if breaker.held_until is not None:
@@ -75,7 +85,9 @@ def explain(engine: Engine, partition: TopicPartition, now: float) -> list[str]:
         sentences.append(_explain_oldest(oldest, now))
     if assignment.draining:
         sentences.append("It is being taken away: nothing more of it is sent.")
-    if assignment.deferred:
+    if assignment.halted:
+        sentences.append("An operator paused it: nothing more of it is sent.")
+    elif assignment.deferred:
         waiting = len(assignment.deferred)
         sentences.append(
             f"Its offset map is nearly full: {waiting} records above the settled ones wait for the oldest."
@@ -95,6 +107,8 @@ def _destination_detail(engine: Engine, now: float) -> str:
 def _explain_destination(engine: Engine, now: float) -> list[str]:
     breaker = engine.breaker
     sentences: list[str] = []
+    if engine.halted:
+        sentences.append("An operator paused the destination: nothing is sent.")
     if breaker.down:
         word = "stopped" if breaker.state is DestinationState.STOPPED else "down"
         sentences.append(f"The destination counts as {word}: {breaker.detail}.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from hookline.engine.delivery import Delivery
@@ -56,6 +57,15 @@ class RetryQueue:
     def take(self) -> Delivery | None:
         """Remove and return the earliest, due or not."""
         return heapq.heappop(self._entries)[2] if self.next_due() is not None else None
+
+    def take_all(self, chosen: Callable[[Delivery], bool]) -> list[Delivery]:
+        """Remove and return those that are chosen, the earliest first. O(all that wait)."""
+        self.drop_fenced()
+        taken = [entry for entry in sorted(self._entries) if chosen(entry[2])]
+        sequences = {entry[1] for entry in taken}
+        self._entries = [entry for entry in self._entries if entry[1] not in sequences]
+        heapq.heapify(self._entries)
+        return [entry[2] for entry in taken]
 
     def drop_fenced(self) -> None:
         """Forget those of fenced assignments now, and so what they hold in memory."""

@@ -31,6 +31,8 @@ class DestinationState(StrEnum):
     """It asked us to wait (Retry-After, 429)."""
     STOPPED = "stopped"
     """It refuses our credentials, or says that it is gone: somebody must act."""
+    PAUSED = "paused"
+    """An operator paused it."""
 
 
 @dataclass(slots=True)

@@ -34,6 +34,7 @@ class Reason(StrEnum):
     ATTEMPTS_EXHAUSTED = "attempts_exhausted"
     EXPIRED = "expired"
     PROCESSING_FAILED = "processing_failed"
+    SKIPPED = "skipped"
 
 
 class FailureKind(StrEnum):

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from hookline.engine.engine import Engine
 from hookline.engine.records import TopicPartition
-from hookline.engine.reporting import engine_status
+from hookline.engine.reporting import destination_state, engine_status
 from hookline.engine.status import DestinationState, EngineStatus
 from hookline.kafka.ports import Source
 from hookline.settings.tree import Settings
@@ -79,9 +79,7 @@ class Watch:
         self._note_oldest(status)
 
     def _note_destination(self) -> None:
-        breaker = self._engine.breaker
-        held = breaker.held_until is not None and breaker.state is DestinationState.CLOSED
-        state = DestinationState.HELD if held else breaker.state
+        state = destination_state(self._engine)
         if state is self._destination:
             return
         previous, self._destination = self._destination, state
