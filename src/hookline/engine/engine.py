@@ -96,13 +96,7 @@ class Engine:
 
     # The data plane
 
-    def admit(
-        self,
-        partition: TopicPartition,
-        records: Sequence[Record],
-        position: int,
-        now: float,
-    ) -> None:
+    def admit(self, partition: TopicPartition, records: Sequence[Record], position: int, now: float) -> None:
         """Take over records that were read, in offset order; `position` is what the client reads next.
 
         Records of a partition that is not assigned, or that were read before in this assignment, are ignored.
@@ -329,7 +323,7 @@ class Engine:
         while due is not None and due <= now:
             self._come_back()
             due = self.retries.next_due()
-        if self.breaker.probing and not self._ready and due is not None:
+        if self.breaker.probing and not self.in_flight and not self._ready and due is not None:
             self._come_back()
         for assignment in self.assignments:
             self._ready.extendleft(reversed(assignment.take_deferred(self._map_capacity_bytes)))
@@ -375,9 +369,13 @@ class Engine:
 
     def room(self) -> int:
         """How many records may be fetched now: 0 when enough is held, enough is ready, or the destination is down."""
-        options = self.options
-        if self.halted or self.breaker.down or self.breaker.held_until is not None:
+        options, breaker = self.options, self.breaker
+        if self.halted or breaker.held_until is not None:
             return 0
+        if breaker.down:
+            # A probe needs a record: with none at hand the destination would count as down for ever.
+            at_hand = self.in_flight + len(self._ready) + len(self.retries)
+            return self.budget.room(1) if breaker.probing and not at_hand else 0
         if len(self._ready) >= max(2 * options.in_flight, options.fetch_records):
             return 0
         return self.budget.room(options.fetch_records)
