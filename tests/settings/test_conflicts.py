@@ -194,7 +194,7 @@ def test_what_goes_together_is_let_be_and_defaults_give_way(given: dict[str, str
 
 
 def test_the_service_drains_no_longer_than_the_settings_say():
-    ports: list[Any] = [None] * 5
+    ports: list[Any] = [None] * 6
     for given in ({"kafka.session_timeout": ["6s"]}, {"deliver.drain_timeout": ["2s"]}):
         settings = load_settings(flags=given).settings
         longest = settings.kafka.session_timeout * DRAIN_SHARE_OF_SESSION

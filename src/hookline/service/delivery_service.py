@@ -25,6 +25,7 @@ from hookline.service.record_path import RecordPath
 from hookline.service.watch import Watch
 from hookline.settings.tree import Settings
 from hookline.telemetry.events import Event
+from hookline.telemetry.insight import Insight
 from hookline.telemetry.logs import adopt_structlog, get_logger
 from hookline.telemetry.measurements import Measurements
 from hookline.version import __version__
@@ -56,7 +57,9 @@ class DeliveryService:
         adopt_structlog()
         self.settings = settings
         self._clock = clock
+        self._wall_clock = wall_clock
         self.measurements = Measurements()
+        self.insight = Insight()
         self.source = source if source is not None else make_source(settings.kafka)
         self._sender = sender if sender is not None else make_sender(settings)
         self._sink = sink if sink is not None else make_sink(settings.kafka, settings.dead_letter)
@@ -69,13 +72,23 @@ class DeliveryService:
             self._sender,
             self._dead_letter_topics,
             self.measurements,
+            # Nobody could look at them.
+            self.insight.deliveries if settings.console.listen else None,
             clock,
             wall_clock,
         )
         self._ownership = Ownership(
-            settings, self.engine, self.source, self._sender, self._path, self.measurements, clock
+            settings,
+            self.engine,
+            self.source,
+            self._sender,
+            self._path,
+            self.measurements,
+            self.insight.changes,
+            clock,
+            wall_clock,
         )
-        self._watch = Watch(settings, self.engine, self.source, self.measurements, clock, wall_clock)
+        self._watch = Watch(settings, self.engine, self.source, self.measurements, self.insight, clock, wall_clock)
         self._stop_asked = asyncio.Event()
         self._running: asyncio.Task[None] | None = None
         self._ticked_at = self._clock()
@@ -137,6 +150,7 @@ class DeliveryService:
         try:
             if await self._sender.reload():
                 _log.info(Event.CREDENTIALS_CHANGED)
+                self.insight.changes.note(self._wall_clock(), "credentials", "Secrets or certificates were read again.")
         except HooklineError as error:
             _log.error(Event.CREDENTIALS_NOT_READ, problem=str(error))
         self._path.resume_destination()

@@ -15,6 +15,7 @@ from hookline.kafka.ports import Source
 from hookline.service.record_path import RecordPath
 from hookline.settings.deliver import DRAIN_SHARE_OF_SESSION
 from hookline.settings.tree import Settings
+from hookline.telemetry.changes import Changes
 from hookline.telemetry.events import Event
 from hookline.telemetry.logs import get_logger
 from hookline.telemetry.measurements import Measurements
@@ -23,6 +24,7 @@ _DRAIN_LOOK_SECONDS = 0.02
 _COMMIT_AGAIN_SECONDS = 10.0
 """With nothing new to commit, one partition is committed again so often: it shows that Kafka still takes commits."""
 _COMMIT_SLOW_SECONDS = 10.0
+_NAMES_SHOWN = 8
 _log = get_logger("hookline.service")
 
 
@@ -37,7 +39,9 @@ class Ownership:
         sender: Sender,
         path: RecordPath,
         measurements: Measurements,
+        changes: Changes,
         clock: Callable[[], float] = time.monotonic,
+        wall_clock: Callable[[], float] = time.time,
     ) -> None:
         self._settings = settings
         self._engine = engine
@@ -45,7 +49,9 @@ class Ownership:
         self._sender = sender
         self._path = path
         self._measurements = measurements
+        self._changes = changes
         self._clock = clock
+        self._wall_clock = wall_clock
         # Shorter than the session: whoever drains longer is thrown out and commits nothing.
         self._drain_seconds = min(
             settings.deliver.drain_timeout, settings.kafka.session_timeout * DRAIN_SHARE_OF_SESSION
@@ -62,6 +68,7 @@ class Ownership:
         self._measurements.partitions_assigned += len(committed)
         assigned = len(self._engine.assignments)
         _log.info(Event.PARTITIONS_ASSIGNED, partitions=_names(committed), assigned=assigned)
+        self._note("assigned", committed)
         self._acknowledged_at = self._clock()
         self._refusal = ""
         self._path.is_member = True
@@ -83,6 +90,7 @@ class Ownership:
         seconds = round(self._clock() - started, 3)
         names = _names(partitions)
         _log.info(Event.PARTITIONS_REVOKED, partitions=names, unsettled_records=unsettled, seconds=seconds)
+        self._note("revoked", partitions)
         return commits
 
     def on_lost(self, partitions: Collection[TopicPartition]) -> None:
@@ -90,6 +98,15 @@ class Ownership:
         _, unsettled = self._fence(partitions)
         self._measurements.partitions_lost += len(partitions)
         _log.warning(Event.PARTITIONS_LOST, partitions=_names(partitions), unsettled_records=unsettled)
+        self._note("lost", partitions)
+
+    def _note(self, kind: str, partitions: Collection[TopicPartition]) -> None:
+        names = _names(partitions)
+        shown = ", ".join(names[:_NAMES_SHOWN]) + (
+            f" and {len(names) - _NAMES_SHOWN} more" * (len(names) > _NAMES_SHOWN)
+        )
+        assigned = len(self._engine.assignments)
+        self._changes.note(self._wall_clock(), kind, f"{shown or 'No partitions'} {kind}; {assigned} are assigned now.")
 
     def _fence(self, partitions: Collection[TopicPartition]) -> tuple[dict[TopicPartition, OffsetCommit], int]:
         before = self._engine.counts.revoked_unsettled

@@ -22,6 +22,7 @@ from hookline.service.dead_letter_topics import DeadLetterTopics
 from hookline.service.record_log import RecordLog
 from hookline.settings.tree import Settings
 from hookline.telemetry.measurements import Measurements
+from hookline.telemetry.recent_deliveries import RecentDeliveries
 
 _FETCH_SECONDS = 0.5
 _STARVED_SECONDS = 1.0
@@ -39,6 +40,7 @@ class RecordPath:
         sender: Sender,
         dead_letter_topics: DeadLetterTopics,
         measurements: Measurements,
+        recent: RecentDeliveries | None = None,
         clock: Callable[[], float] = time.monotonic,
         wall_clock: Callable[[], float] = time.time,
     ) -> None:
@@ -48,6 +50,7 @@ class RecordPath:
         self._sender = sender
         self._dead_letter_topics = dead_letter_topics
         self._measurements = measurements
+        self._recent = recent
         self._log = RecordLog(settings.log.each_record)
         self._clock = clock
         self._wall_clock = wall_clock
@@ -118,6 +121,8 @@ class RecordPath:
             timestamp = delivery.record.timestamp
             if timestamp >= 0:
                 measurements.end_to_end.observe(now + self._wall_offset - timestamp * 0.001)
+            if self._recent is not None:
+                self._recent.delivered(delivery, outcome, now, self._wall_offset)
             if self._log.each_record:
                 self._log.delivered(delivery, outcome)
         else:
@@ -129,6 +134,8 @@ class RecordPath:
         if isinstance(outcome, Answer) and outcome.retry_after is not None:
             asked = retry_after_seconds(outcome.retry_after, now + self._wall_offset)
         self._engine.settle(delivery, outcome, now, asked)
+        if self._recent is not None:
+            self._recent.failed(delivery, outcome, now, self._wall_offset)
         self._log.failed(delivery, now)
 
     def pump(self, now: float) -> None:
@@ -199,6 +206,8 @@ class RecordPath:
             self.dead_letter_trouble = ""
             self._measurements.dead_letter_duration.observe(now - started)
             self._engine.dead_letter_written(delivery)
+            if self._recent is not None:
+                self._recent.dead_lettered(delivery, self._wall_offset)
             self._log.dead_lettered(delivery, topic, now)
         self.pump(now)
 

@@ -12,6 +12,7 @@ from hookline.engine.status import DestinationState, EngineStatus
 from hookline.kafka.ports import Source
 from hookline.settings.tree import Settings
 from hookline.telemetry.events import Event
+from hookline.telemetry.insight import Insight
 from hookline.telemetry.logs import get_logger
 from hookline.telemetry.measurements import Measurements
 from hookline.telemetry.summary import Snapshot, Summary
@@ -30,6 +31,7 @@ class Watch:
         engine: Engine,
         source: Source,
         measurements: Measurements,
+        insight: Insight,
         clock: Callable[[], float] = time.monotonic,
         wall_clock: Callable[[], float] = time.time,
     ) -> None:
@@ -37,6 +39,7 @@ class Watch:
         self._engine = engine
         self._source = source
         self._measurements = measurements
+        self._insight = insight
         self._clock = clock
         self._wall_clock = wall_clock
         self._destination = DestinationState.CLOSED
@@ -67,6 +70,9 @@ class Watch:
         """Say what is due to be said."""
         self._note_destination()
         now = self._clock()
+        history = self._insight.history
+        if history.is_due(now):
+            history.take(now, self._wall_clock(), self.status(), self._measurements, self.lag())
         if now - self._looked_at >= _WAITING_SECONDS:
             self._note_waiting(now)
         if now - self._snapshot.at_seconds < self._every_seconds:
@@ -84,6 +90,8 @@ class Watch:
             return
         previous, self._destination = self._destination, state
         detail = self.status().destination_detail
+        text = f"The destination is {state.value}, and was {previous.value}. {detail}".strip()
+        self._insight.changes.note(self._wall_clock(), "destination", text)
         if state is DestinationState.CLOSED:
             _log.info(Event.DESTINATION_STATE_CHANGED, state=state.value, previous=previous.value, detail=detail)
         else:
