@@ -12,8 +12,11 @@ LOCK := requirements/development.txt
 QUICK_TESTS := -q -n 4 --dist worksteal -m "not kafka and not browser"
 # Further arguments, as in: make demo ARGUMENTS="--seconds 20 --faults"
 ARGUMENTS =
+# How many seeds to simulate, or the one whose story is told.
+SEEDS = 1000
+SEED =
 
-.PHONY: help setup demo test check lint format docs benchmark lock clean
+.PHONY: help setup demo test check lint format docs simulate benchmark lock clean
 
 help: ## list the commands (what `make` alone does)
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -51,6 +54,9 @@ format: setup ## put the code in order
 
 docs: setup ## renew what the documentation has from the code: the settings and their schema
 	$(BIN)/python -m hookline.settings.reference docs
+
+simulate: setup ## let faults happen in simulated time and check what always holds (SEEDS=1000, or SEED=42 for a story)
+	@$(BIN)/python -m tests.simulation $(if $(SEED),--seed $(SEED),--seeds $(SEEDS)) $(ARGUMENTS)
 
 benchmark: setup ## measure, against the others too (ARGUMENTS="--help" lists the scenarios)
 	$(BIN)/python -m benchmarks.run $(ARGUMENTS)

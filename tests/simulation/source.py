@@ -1,0 +1,370 @@
+"""The simulated source: the port to Kafka of one process, as adversarial as its contract allows."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Collection, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from tests.simulation.logs import Log, StoredCommit
+from tests.simulation.oracle import Tenure
+from tests.simulation.plan import Entry, chance
+
+from hookline.engine.records import Batch, OffsetCommit, SourceRecord, TopicPartition
+from hookline.errors import CommitDeferred, CommitRejected, KafkaError, KafkaUnavailable
+from hookline.kafka.ports import AssignmentListener
+
+if TYPE_CHECKING:
+    from tests.simulation.process import Process
+
+METADATA_MAX_CHARACTERS = 4096
+TENURE_HEADER = "x-source"
+
+
+class Mark(bytes):
+    """The value of a header that each record is given, which a dead letter must have too; it knows whence it came."""
+
+    tenure: Tenure
+
+
+class GivenRecord(SourceRecord):
+    """A record as one assignment was given it."""
+
+    __slots__ = ("entry", "tenure")
+
+    entry: Entry
+    tenure: Tenure
+
+
+class Owned:
+    """A partition while it is this process's."""
+
+    __slots__ = ("log", "paused", "position", "ready_at", "tenure")
+
+    def __init__(self, log: Log, tenure: Tenure) -> None:
+        self.log = log
+        self.tenure = tenure
+        self.position = tenure.start
+        self.paused = False
+        self.ready_at = 0.0
+
+
+class SimulatedSource:
+    """See `hookline.kafka.ports.Source`. `generation` is the one that it was last told."""
+
+    def __init__(self, process: Process) -> None:
+        self._process = process
+        self._world = process.world
+        self._random = self._world.random("source", process.name)
+        self.name = process.name
+        self.owned: dict[TopicPartition, Owned] = {}
+        self.generation = 0
+        self.is_put_out = False
+        self.times_put_out = 0
+        self._times_heard = 0
+        self.polled_at = 0.0
+        self._listener: AssignmentListener
+        self._commands: deque[tuple[str, Any]] = deque()
+        self._command_came: asyncio.Future[None] | None = None
+        self._fetch_waits: asyncio.Future[None] | None = None
+        self._applied_at = 0.0
+        self._coordination: asyncio.Task[None] | None = None
+        self._stopped = False
+
+    # The port
+
+    async def start(self, listener: AssignmentListener) -> None:
+        self._listener = listener
+        await asyncio.sleep(self._random.uniform(0.0, 0.1))
+        if self._process.is_dead:
+            return
+        self.polled_at = self._world.loop.time()
+        self._coordination = asyncio.create_task(self._coordinate(), name="coordination")
+        self._world.group.join(self)
+
+    async def fetch(self, max_records: int, timeout_seconds: float) -> Sequence[Batch]:
+        loop = self._world.loop
+        self.polled_at = loop.time()
+        deadline = self.polled_at + timeout_seconds
+        await asyncio.sleep(0)
+        while True:
+            batches = self._take(max_records) if not self._process.is_dead else []
+            if batches or loop.time() >= deadline:
+                self.polled_at = loop.time()
+                return batches
+            self._fetch_waits = loop.create_future()
+            wait_until = min(deadline, self._world.next_arrival(self.owned), self._next_ready())
+            try:
+                await asyncio.wait([self._fetch_waits], timeout=max(0.001, wait_until - loop.time()))
+            finally:
+                self._fetch_waits = None
+
+    async def commit(self, commits: Mapping[TopicPartition, OffsetCommit]) -> None:
+        tenures = self._world.oracle.commit_asked(self._process, commits, last=False)
+        await self._send_commit(commits, tenures)
+
+    def pause(self, partitions: Collection[TopicPartition]) -> None:
+        for partition in partitions:
+            if partition in self.owned:
+                self.owned[partition].paused = True
+
+    def resume(self, partitions: Collection[TopicPartition]) -> None:
+        for partition in partitions:
+            if partition in self.owned:
+                self.owned[partition].paused = False
+        self.wake()
+
+    def position(self, partition: TopicPartition) -> int | None:
+        owned = self.owned.get(partition)
+        if owned is None:
+            return None
+        owned.tenure.position = max(owned.tenure.position, owned.position)
+        return owned.position
+
+    def end_offset(self, partition: TopicPartition) -> int | None:
+        owned = self.owned.get(partition)
+        return None if owned is None else owned.log.readable_end(self._world.now)
+
+    async def stop(self) -> None:
+        if self._stopped or self._process.is_dead:
+            return
+        self._stopped = True
+        if self._coordination is not None:
+            self._coordination.cancel()
+            await asyncio.gather(self._coordination, return_exceptions=True)
+        if self.is_put_out:
+            self._lose()
+        else:
+            await self._release(list(self.owned))
+        self._world.group.leave(self)
+
+    # What the group's coordinator asks of it
+
+    def ask_release(self, partitions: list[TopicPartition], delay: float) -> asyncio.Future[list[TopicPartition]]:
+        """Have these given back; done when they are."""
+        released: asyncio.Future[list[TopicPartition]] = self._world.loop.create_future()
+        self._command("release", (partitions, released), delay)
+        return released
+
+    def tell_assigned(self, partitions: list[TopicPartition], generation: int, delay: float) -> None:
+        """These are added to what it has, in this generation."""
+        self._command("assign", (partitions, generation), delay)
+
+    def learn_that_it_was_put_out(self, delay: float) -> None:
+        """Its next heartbeat is refused."""
+        self._command("lost", None, delay)
+
+    def wake(self) -> None:
+        """Something may have come that can be fetched."""
+        if self._fetch_waits is not None and not self._fetch_waits.done():
+            self._fetch_waits.set_result(None)
+
+    def end(self) -> None:
+        """The process was killed."""
+        if self._coordination is not None:
+            self._coordination.cancel()
+        self.owned.clear()
+
+    # Within
+
+    def _command(self, word: str, about: Any, delay: float) -> None:
+        context = self._process.owner.context
+        self._world.loop.call_later(delay, self._take_command, word, about, self.times_put_out, context=context)
+
+    def _take_command(self, word: str, about: Any, membership: int) -> None:
+        if membership < self._times_heard:
+            _void(word, about)
+            return
+        self._commands.append((word, about))
+        if self._command_came is not None and not self._command_came.done():
+            self._command_came.set_result(None)
+
+    async def _coordinate(self) -> None:
+        while True:
+            while not self._commands:
+                self._command_came = self._world.loop.create_future()
+                await self._command_came
+            word, about = self._commands.popleft()
+            if word == "release":
+                partitions, released = about
+                mine = [partition for partition in partitions if partition in self.owned]
+                await self._release(mine)
+                if not released.done():
+                    released.set_result(partitions)
+            elif word == "assign":
+                await self._assign(*about)
+            elif self._process.is_cut_off:
+                self.learn_that_it_was_put_out(0.2)
+            elif self.is_put_out:
+                self._times_heard = self.times_put_out
+                while self._commands:
+                    _void(*self._commands.popleft())
+                self._lose()
+                self.is_put_out = False
+                self._world.group.join(self)
+
+    async def _release(self, partitions: list[TopicPartition]) -> None:
+        if not partitions:
+            return
+        world, oracle = self._world, self._world.oracle
+        tenures = {partition: self.owned[partition].tenure for partition in partitions}
+        oracle.revoking(self._process, tenures)
+        last = await self._listener.on_revoked(partitions)
+        oracle.revoked(self._process, tenures, last)
+        for partition in partitions:
+            self.owned.pop(partition, None)
+        if last and not self._process.is_dead:
+            try:
+                await self._send_commit(last, tenures)
+            except KafkaError as error:
+                world.tell(self.name, "the last commit was not taken: {}", error)
+
+    def _lose(self) -> None:
+        if not self.owned:
+            return
+        partitions = list(self.owned)
+        self._world.count("partitions_lost")
+        self._world.oracle.lost(self._process, [self.owned[partition].tenure for partition in partitions])
+        self.owned.clear()
+        self._listener.on_lost(partitions)
+
+    async def _assign(self, partitions: list[TopicPartition], generation: int) -> None:
+        world = self._world
+        self.generation = generation
+        committed: dict[TopicPartition, OffsetCommit] = {}
+        for partition in partitions:
+            log = world.logs[partition]
+            stored = log.commit or StoredCommit(log.start, "", frozenset())
+            tenure = world.oracle.assigned(self._process, log, stored)
+            owned = self.owned[partition] = Owned(log, tenure)
+            owned.ready_at = world.now + 0.1 * chance(world.plan.seed, "first fetch", self.name, partition, generation)
+            committed[partition] = OffsetCommit(stored.offset, stored.metadata)
+        if committed:
+            await self._listener.on_assigned(committed)
+        self.wake()
+
+    # Reading
+
+    def _next_ready(self) -> float:
+        now, base = self._world.now, self._world.began
+        later = [owned.ready_at for owned in self.owned.values() if owned.ready_at > now and not owned.paused]
+        return base + min(later, default=float("inf"))
+
+    def _take(self, max_records: int) -> list[Batch]:
+        world = self._world
+        now = world.now
+        if self._process.is_cut_off or world.active("fetches_stall"):
+            return []
+        batches: list[Batch] = []
+        room = max_records
+        owned_now = list(self.owned.values())
+        if len(owned_now) > 1:
+            self._random.shuffle(owned_now)
+        for owned in owned_now:
+            if owned.paused or room <= 0 or owned.ready_at > now:
+                continue
+            most = min(room, 1 + int(30 * self._random.random()))
+            entries, position = owned.log.read(owned.position, most, now)
+            if position == owned.position:
+                continue
+            owned.position = position
+            owned.ready_at = now + 0.02 * self._random.random()
+            room -= len(entries)
+            if not entries and self._random.random() < 0.5:
+                # A client may move on over markers with no batch to tell of it; `position` tells.
+                continue
+            records = [self._given(owned.tenure, entry) for entry in entries]
+            world.oracle.given(self._process, owned.tenure, entries, position)
+            batches.append(Batch(owned.log.partition, records, position))
+        return batches
+
+    def _given(self, tenure: Tenure, entry: Entry) -> GivenRecord:
+        mark = Mark(b"%d" % entry.offset)
+        mark.tenure = tenure
+        partition = entry.partition
+        record = GivenRecord(
+            partition.topic,
+            partition.partition,
+            entry.offset,
+            round((self._world.wall_began + entry.at) * 1000),
+            entry.key,
+            entry.value,
+            (*entry.headers, (TENURE_HEADER, mark)),
+        )
+        record.entry = entry
+        record.tenure = tenure
+        return record
+
+    # Committing
+
+    async def _send_commit(
+        self, commits: Mapping[TopicPartition, OffsetCommit], tenures: Mapping[TopicPartition, Tenure]
+    ) -> None:
+        world = self._world
+        stored = {
+            partition: StoredCommit(commit.offset, commit.metadata, tenures[partition].settled_from(commit.offset))
+            for partition, commit in commits.items()
+            if partition in tenures
+        }
+        asked_at = world.loop.time()
+        reply: asyncio.Future[str] = world.loop.create_future()
+        delay = 0.02 * self._random.random()
+        if world.active("commits_slow"):
+            world.count("commit_slow")
+            delay += self._random.uniform(0.1, 2.0)
+        # One connection: requests are applied in the order in which they were sent.
+        self._applied_at = max(self._applied_at, world.loop.time() + delay)
+        if world.active("commit_requests_lost") or self._process.is_cut_off:
+            world.count("commit_request_lost")
+        else:
+            world.at(self._applied_at, self._apply, stored, reply)
+            if world.active("commits_doubled"):
+                world.count("commit_doubled")
+                world.at(self._applied_at + 0.01, self._apply, stored, reply)
+        try:
+            async with asyncio.timeout(world.settings.kafka.request_timeout):
+                answer = await reply
+        except TimeoutError:
+            raise KafkaUnavailable("no answer to the commit") from None
+        if answer == "deferred":
+            raise CommitDeferred("the group is rebalancing")
+        if answer == "rejected":
+            raise CommitRejected("the metadata is too long")
+        world.oracle.commit_taken(self._process, asked_at)
+
+    def _apply(self, stored: dict[TopicPartition, StoredCommit], reply: asyncio.Future[str]) -> None:
+        """The broker's part."""
+        world = self._world
+        if world.active("commits_refused") or not world.group.accepts(self):
+            world.count("commit_refused")
+            answer = "deferred"
+        elif any(len(commit.metadata) > METADATA_MAX_CHARACTERS for commit in stored.values()):
+            answer = "rejected"
+        else:
+            answer = "taken"
+            for partition, commit in stored.items():
+                world.logs[partition].commit = commit
+                world.tell(
+                    "broker",
+                    "{} commits {} at {}, settled above: {}",
+                    self.name,
+                    partition,
+                    commit.offset,
+                    sorted(commit.settled),
+                )
+        if world.active("commit_replies_lost"):
+            world.count("commit_reply_lost")
+        elif not reply.done():
+            world.loop.call_later(0.01 * self._random.random(), _reply, reply, answer, context=world.context)
+
+
+def _reply(reply: asyncio.Future[str], answer: str) -> None:
+    if not reply.done():
+        reply.set_result(answer)
+
+
+def _void(word: str, about: Any) -> None:
+    """A command of a membership that is over: nothing is done, and nobody waits for it."""
+    if word == "release" and not about[1].done():
+        about[1].set_result(about[0])
