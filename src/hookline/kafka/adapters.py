@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hookline.kafka.ports import Sink, Source
+from hookline.kafka.ports import Sink, Source, TopicAccess
 from hookline.settings.kafka import Kafka
 from hookline.settings.policy import DeadLetter
 
@@ -27,3 +27,14 @@ def make_sink(kafka: Kafka, dead_letter: DeadLetter) -> Sink:
     from hookline.kafka.aiokafka_sink import AiokafkaSink
 
     return AiokafkaSink(kafka, dead_letter)
+
+
+def make_topic_access(kafka: Kafka) -> TopicAccess:
+    """An access to topics and groups, not started yet; raises `SettingsError` as `make_source` does."""
+    if kafka.client == "librdkafka":
+        from hookline.kafka.librdkafka_access import LibrdkafkaTopicAccess
+
+        return LibrdkafkaTopicAccess(kafka)
+    from hookline.kafka.aiokafka_access import AiokafkaTopicAccess
+
+    return AiokafkaTopicAccess(kafka)

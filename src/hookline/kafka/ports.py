@@ -1,4 +1,4 @@
-"""The two ports to Kafka. Every adapter, the simulated one too, passes the same conformance suite.
+"""The ports to Kafka. Every adapter, the simulated ones too, passes the same conformance suite.
 
 All methods are called on the event loop's thread, and every callback of a listener runs there too, whatever threads
 an adapter has. Adapters translate their client's errors into those of `hookline.errors`, keeping the cause.
@@ -7,7 +7,7 @@ an adapter has. Adapters translate their client's errors into those of `hookline
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from hookline.engine.records import Batch, OffsetCommit, TopicPartition
 
@@ -104,3 +104,48 @@ class Sink(Protocol):
 
     async def stop(self) -> None:
         """Flush and close. Twice is once."""
+
+
+class GroupMember(NamedTuple):
+    """A member of a consumer group as others see it: the name that it gave itself, and where it connected from."""
+
+    client_id: str
+    host: str
+
+
+class TopicAccess(Protocol):
+    """Reads topics by offset and looks at groups from outside, as a member of none; deletes records."""
+
+    async def start(self) -> None:
+        """Connect; raises `KafkaUnavailable`, `KafkaRefused`, `SettingsError`."""
+
+    async def bounds(self, topic: str) -> Mapping[TopicPartition, tuple[int, int]]:
+        """For each partition the offset of its first record, and the end of its log; empty when there is no such topic.
+
+        With `read_committed` the end is the last stable offset. Raises `KafkaUnavailable`, `KafkaRefused`.
+        """
+
+    async def read(self, partition: TopicPartition, start: int, end: int, max_records: int) -> Batch:
+        """The next records from `start` on and before `end`, at most `max_records`, and where to go on.
+
+        Its `position` is `end` when there are no more; there may be none at all in between. Where the log begins later
+        than `start`, it reads from there. Reading on from the last position is cheap. Raises `KafkaUnavailable`, also
+        when nothing comes within `kafka.request_timeout`, and `KafkaRefused`.
+        """
+
+    async def committed(
+        self, group_id: str, partitions: Collection[TopicPartition]
+    ) -> Mapping[TopicPartition, OffsetCommit]:
+        """What a group has committed, for those of the partitions for which it has; raises as `bounds` does."""
+
+    async def members(self, group_id: str) -> Sequence[GroupMember]:
+        """Who is in a classic consumer group now; nobody when there is no such group. Raises as `bounds` does."""
+
+    async def delete_records(self, before: Mapping[TopicPartition, int]) -> None:
+        """Delete what lies before these offsets, for good.
+
+        Raises `OperationRefused` where the topic's `cleanup.policy` does not let records be deleted, and as `bounds`.
+        """
+
+    async def stop(self) -> None:
+        """Close. Twice is once."""
