@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from tests.simulation.process import Process
 
 METADATA_MAX_CHARACTERS = 4096
+_NEXT_SECONDS = 1e-6
 TENURE_HEADER = "x-source"
 
 
@@ -68,7 +69,7 @@ class SimulatedSource:
         self._commands: deque[tuple[str, Any]] = deque()
         self._command_came: asyncio.Future[None] | None = None
         self._fetch_waits: asyncio.Future[None] | None = None
-        self._applied_at = 0.0
+        self._applied_at = self._commanded_at = 0.0
         self._coordination: asyncio.Task[None] | None = None
         self._stopped = False
 
@@ -101,6 +102,8 @@ class SimulatedSource:
                 self._fetch_waits = None
 
     async def commit(self, commits: Mapping[TopicPartition, OffsetCommit]) -> None:
+        if self._process.is_dead:
+            await self._world.loop.create_future()
         tenures = self._world.oracle.commit_asked(self._process, commits, last=False)
         await self._send_commit(commits, tenures)
 
@@ -169,8 +172,10 @@ class SimulatedSource:
     # Within
 
     def _command(self, word: str, about: Any, delay: float) -> None:
-        context = self._process.owner.context
-        self._world.loop.call_later(delay, self._take_command, word, about, self.times_put_out, context=context)
+        loop, context = self._world.loop, self._process.owner.context
+        # One connection: what was said first is heard first.
+        self._commanded_at = max(self._commanded_at + _NEXT_SECONDS, loop.time() + delay)
+        loop.call_at(self._commanded_at, self._take_command, word, about, self.times_put_out, context=context)
 
     def _take_command(self, word: str, about: Any, membership: int) -> None:
         if membership < self._times_heard:
@@ -314,14 +319,15 @@ class SimulatedSource:
             world.count("commit_slow")
             delay += self._random.uniform(0.1, 2.0)
         # One connection: requests are applied in the order in which they were sent.
-        self._applied_at = max(self._applied_at, world.loop.time() + delay)
+        self._applied_at = max(self._applied_at + _NEXT_SECONDS, world.loop.time() + delay)
         if world.active("commit_requests_lost") or self._process.is_cut_off:
             world.count("commit_request_lost")
         else:
             world.at(self._applied_at, self._apply, stored, reply)
             if world.active("commits_doubled"):
                 world.count("commit_doubled")
-                world.at(self._applied_at + 0.01, self._apply, stored, reply)
+                self._applied_at += 0.01
+                world.at(self._applied_at, self._apply, stored, reply)
         try:
             async with asyncio.timeout(world.settings.kafka.request_timeout):
                 answer = await reply
