@@ -72,9 +72,9 @@ class Group:
         if self._wake is not None and not self._wake.done():
             self._wake.set_result(None)
 
-    def accepts(self, source: SimulatedSource) -> bool:
-        """Whether the broker takes a commit of this member: of any partition and offset, but of its own generation."""
-        return source in self.members and source.generation == self.generation
+    def accepts(self, source: SimulatedSource, times_put_out: int, generation: int) -> bool:
+        """Whether the broker takes a commit that a member sent as what it was then: as a member, of this generation."""
+        return source in self.members and (times_put_out, generation) == (source.times_put_out, self.generation)
 
     def rebalance(self, why: str) -> None:
         """Share out anew."""

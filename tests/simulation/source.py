@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from collections.abc import Collection, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from tests.simulation.committing import CommitConnection
 from tests.simulation.logs import Log, StoredCommit
+from tests.simulation.mailbox import Mailbox, Message
 from tests.simulation.oracle import Tenure
 from tests.simulation.plan import Entry, chance
 
 from hookline.engine.records import Batch, OffsetCommit, SourceRecord, TopicPartition
-from hookline.errors import CommitDeferred, CommitRejected, KafkaError, KafkaUnavailable
+from hookline.errors import KafkaError
 from hookline.kafka.ports import AssignmentListener
 
 if TYPE_CHECKING:
     from tests.simulation.process import Process
 
-METADATA_MAX_CHARACTERS = 4096
-_NEXT_SECONDS = 1e-6
 TENURE_HEADER = "x-source"
 
 
@@ -63,13 +62,11 @@ class SimulatedSource:
         self.generation = 0
         self.is_put_out = False
         self.times_put_out = 0
-        self._times_heard = 0
         self.polled_at = 0.0
         self._listener: AssignmentListener
-        self._commands: deque[tuple[str, Any]] = deque()
-        self._command_came: asyncio.Future[None] | None = None
+        self._mailbox = Mailbox(process)
+        self._commits = CommitConnection(process, self)
         self._fetch_waits: asyncio.Future[None] | None = None
-        self._applied_at = self._commanded_at = 0.0
         self._coordination: asyncio.Task[None] | None = None
         self._stopped = False
 
@@ -105,7 +102,7 @@ class SimulatedSource:
         if self._process.is_dead:
             await self._world.loop.create_future()
         tenures = self._world.oracle.commit_asked(self._process, commits, last=False)
-        await self._send_commit(commits, tenures)
+        await self._commits.send(commits, tenures)
 
     def pause(self, partitions: Collection[TopicPartition]) -> None:
         for partition in partitions:
@@ -147,16 +144,16 @@ class SimulatedSource:
     def ask_release(self, partitions: list[TopicPartition], delay: float) -> asyncio.Future[list[TopicPartition]]:
         """Have these given back; done when they are."""
         released: asyncio.Future[list[TopicPartition]] = self._world.loop.create_future()
-        self._command("release", (partitions, released), delay)
+        self._mailbox.post(Message("release", self.times_put_out, partitions, released=released), delay)
         return released
 
     def tell_assigned(self, partitions: list[TopicPartition], generation: int, delay: float) -> None:
         """These are added to what it has, in this generation."""
-        self._command("assign", (partitions, generation), delay)
+        self._mailbox.post(Message("assign", self.times_put_out, partitions, generation), delay)
 
     def learn_that_it_was_put_out(self, delay: float) -> None:
         """Its next heartbeat is refused."""
-        self._command("lost", None, delay)
+        self._mailbox.post(Message("lost", self.times_put_out), delay)
 
     def wake(self) -> None:
         """Something may have come that can be fetched."""
@@ -171,40 +168,18 @@ class SimulatedSource:
 
     # Within
 
-    def _command(self, word: str, about: Any, delay: float) -> None:
-        loop, context = self._world.loop, self._process.owner.context
-        # One connection: what was said first is heard first.
-        self._commanded_at = max(self._commanded_at + _NEXT_SECONDS, loop.time() + delay)
-        loop.call_at(self._commanded_at, self._take_command, word, about, self.times_put_out, context=context)
-
-    def _take_command(self, word: str, about: Any, membership: int) -> None:
-        if membership < self._times_heard:
-            _void(word, about)
-            return
-        self._commands.append((word, about))
-        if self._command_came is not None and not self._command_came.done():
-            self._command_came.set_result(None)
-
     async def _coordinate(self) -> None:
         while True:
-            while not self._commands:
-                self._command_came = self._world.loop.create_future()
-                await self._command_came
-            word, about = self._commands.popleft()
-            if word == "release":
-                partitions, released = about
-                mine = [partition for partition in partitions if partition in self.owned]
-                await self._release(mine)
-                if not released.done():
-                    released.set_result(partitions)
-            elif word == "assign":
-                await self._assign(*about)
+            message = await self._mailbox.next()
+            if message.word == "release":
+                await self._release([partition for partition in message.partitions if partition in self.owned])
+                message.done()
+            elif message.word == "assign":
+                await self._assign(message.partitions, message.generation)
             elif self._process.is_cut_off:
                 self.learn_that_it_was_put_out(0.2)
             elif self.is_put_out:
-                self._times_heard = self.times_put_out
-                while self._commands:
-                    _void(*self._commands.popleft())
+                self._mailbox.clear(self.times_put_out)
                 self._lose()
                 self.is_put_out = False
                 self._world.group.join(self)
@@ -221,7 +196,7 @@ class SimulatedSource:
             self.owned.pop(partition, None)
         if last and not self._process.is_dead:
             try:
-                await self._send_commit(last, tenures)
+                await self._commits.send(last, tenures)
             except KafkaError as error:
                 world.tell(self.name, "the last commit was not taken: {}", error)
 
@@ -300,77 +275,3 @@ class SimulatedSource:
         record.entry = entry
         record.tenure = tenure
         return record
-
-    # Committing
-
-    async def _send_commit(
-        self, commits: Mapping[TopicPartition, OffsetCommit], tenures: Mapping[TopicPartition, Tenure]
-    ) -> None:
-        world = self._world
-        stored = {
-            partition: StoredCommit(commit.offset, commit.metadata, tenures[partition].settled_from(commit.offset))
-            for partition, commit in commits.items()
-            if partition in tenures
-        }
-        asked_at = world.loop.time()
-        reply: asyncio.Future[str] = world.loop.create_future()
-        delay = 0.02 * self._random.random()
-        if world.active("commits_slow"):
-            world.count("commit_slow")
-            delay += self._random.uniform(0.1, 2.0)
-        # One connection: requests are applied in the order in which they were sent.
-        self._applied_at = max(self._applied_at + _NEXT_SECONDS, world.loop.time() + delay)
-        if world.active("commit_requests_lost") or self._process.is_cut_off:
-            world.count("commit_request_lost")
-        else:
-            world.at(self._applied_at, self._apply, stored, reply)
-            if world.active("commits_doubled"):
-                world.count("commit_doubled")
-                self._applied_at += 0.01
-                world.at(self._applied_at, self._apply, stored, reply)
-        try:
-            async with asyncio.timeout(world.settings.kafka.request_timeout):
-                answer = await reply
-        except TimeoutError:
-            raise KafkaUnavailable("no answer to the commit") from None
-        if answer == "deferred":
-            raise CommitDeferred("the group is rebalancing")
-        if answer == "rejected":
-            raise CommitRejected("the metadata is too long")
-        world.oracle.commit_taken(self._process, asked_at)
-
-    def _apply(self, stored: dict[TopicPartition, StoredCommit], reply: asyncio.Future[str]) -> None:
-        """The broker's part."""
-        world = self._world
-        if world.active("commits_refused") or not world.group.accepts(self):
-            world.count("commit_refused")
-            answer = "deferred"
-        elif any(len(commit.metadata) > METADATA_MAX_CHARACTERS for commit in stored.values()):
-            answer = "rejected"
-        else:
-            answer = "taken"
-            for partition, commit in stored.items():
-                world.logs[partition].commit = commit
-                world.tell(
-                    "broker",
-                    "{} commits {} at {}, settled above: {}",
-                    self.name,
-                    partition,
-                    commit.offset,
-                    sorted(commit.settled),
-                )
-        if world.active("commit_replies_lost"):
-            world.count("commit_reply_lost")
-        elif not reply.done():
-            world.loop.call_later(0.01 * self._random.random(), _reply, reply, answer, context=world.context)
-
-
-def _reply(reply: asyncio.Future[str], answer: str) -> None:
-    if not reply.done():
-        reply.set_result(answer)
-
-
-def _void(word: str, about: Any) -> None:
-    """A command of a membership that is over: nothing is done, and nobody waits for it."""
-    if word == "release" and not about[1].done():
-        about[1].set_result(about[0])
