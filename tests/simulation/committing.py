@@ -44,11 +44,17 @@ class CommitConnection:
         asked_at = world.loop.time()
         reply: asyncio.Future[str] = world.loop.create_future()
         self._set_out(stored, (source.times_put_out, source.generation), reply)
+        self._process.commit_asked_at = asked_at
+        answer = "none"
         try:
             async with asyncio.timeout(world.settings.kafka.request_timeout):
                 answer = await reply
         except TimeoutError:
             raise KafkaUnavailable("no answer to the commit") from None
+        finally:
+            self._process.commit_asked_at = float("inf")
+            if answer != "taken" or world.loop.time() > asked_at + 0.05:
+                self._process.commit_trouble_at = world.loop.time()
         if answer == "deferred":
             raise CommitDeferred("the group is rebalancing")
         if answer == "rejected":

@@ -20,6 +20,11 @@ def draw_plan(seed: int) -> Plan:
     heals_at = random.uniform(3.0, 9.0)
     entries, ends, committed = _logs(random, partitions, heals_at, settings["deliver"]["max_bytes"])
     members = random.choice((1, 2, 2, 3, 3))
+    appears_at = dict.fromkeys(partitions, 0.0)
+    if random.random() < 0.2:
+        for partition in partitions:
+            if partition.partition == max(it.partition for it in partitions if it.topic == partition.topic) > 0:
+                appears_at[partition] = round(random.uniform(0.5, heals_at), 2)
     return Plan(
         seed=seed,
         members=members,
@@ -29,6 +34,7 @@ def draw_plan(seed: int) -> Plan:
         entries=tuple(entries),
         ends=ends,
         committed=committed,
+        appears_at=appears_at,
         faults=tuple(sorted(_faults(random, members, heals_at), key=lambda fault: fault.at)),
         heals_at=heals_at,
         kinds=tuple(
@@ -146,6 +152,7 @@ def _logs(
 
 
 HOSTILE = (
+    "stuck",
     "not_json",
     "too_large",
     "too_deep",
@@ -157,7 +164,7 @@ HOSTILE = (
     "broken",
     "broken",
 )
-"""`rejected` is answered 422 for ever, `broken` 500; the others say what is wrong with them."""
+"""`rejected` is answered 422 for ever, `broken` 500 and `stuck` nothing until it heals; others say what is wrong."""
 
 
 def _entry(
@@ -215,9 +222,12 @@ MEMBER_FAULTS = {
     "cut_off": 0.8,
     "clock_jump": 0.4,
     "hangup": 0.2,
+    "abort": 0.3,
+    "client_fails": 0.3,
     "rejoin": 0.8,
 }
-"""What happens to one member: killed, stopped by SIGTERM, stopped and continued, cut off from the brokers, SIGHUP."""
+"""What happens to one member: killed; SIGTERM; SIGSTOP and SIGCONT, for long or for a moment; cut off from the brokers;
+its clock changed; SIGHUP; a second SIGTERM; its Kafka client gives up; it has the group rebalance."""
 
 KAFKA_FAULTS = {
     "commits_refused": 0.8,
@@ -246,7 +256,7 @@ def _faults(random: Random, members: int, heals_at: float) -> list[Fault]:
             elif kind == "clock_jump":
                 amount = random.choice((-86_400.0, -5.0, 3.0, 86_400.0))
             member = random.randrange(members) if table is MEMBER_FAULTS else -1
-            if kind in ("stop", "clock_jump", "hangup", "rejoin"):
+            if kind in ("stop", "clock_jump", "hangup", "abort", "client_fails", "rejoin"):
                 seconds = 0.0
             if table is MEMBER_FAULTS:
                 share = 1.0

@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING
 from tests.simulation.drawing import SERVICE_FAULTS
 from tests.simulation.plan import Fault
 
+from hookline.engine.records import TopicPartition
+from hookline.errors import SourceFatal
+
 if TYPE_CHECKING:
     from tests.simulation.process import Process
     from tests.simulation.world import World
@@ -34,6 +37,9 @@ class Faults:
         """Have all of them happen."""
         for fault in self._world.plan.faults:
             self._world.after(fault.at, self._begin, fault)
+        for partition, at in self._world.plan.appears_at.items():
+            if at:
+                self._world.after(at, self._add_partition, partition)
 
     def heal(self) -> None:
         """End all of them; what needs a hand by design gets it."""
@@ -75,6 +81,10 @@ class Faults:
                 self._renew_secrets()
         elif fault in self._active.get(fault.kind, ()):
             self._active[fault.kind].remove(fault)
+
+    def _add_partition(self, partition: TopicPartition) -> None:
+        self._world.count("partition_added")
+        self._world.group.rebalance(f"{partition} is added")
 
     def _renew_secrets(self) -> None:
         self._world.count("secret_renewed")
@@ -148,6 +158,17 @@ class Faults:
     def _hang_up(self, process: Process) -> None:
         process.stop_waiting()
         process.owner.context.run(self._world.loop.create_task, process.service.reload())
+
+    def _abort(self, process: Process, _fault: Fault) -> None:
+        process.was_asked_to_stop = True
+        process.aborted_at = self._world.loop.time()
+        self._world.tell(process.name, "gets SIGTERM twice")
+        process.owner.context.run(process.service.request_stop)
+        process.owner.context.run(process.service.abort)
+
+    def _client_fails(self, process: Process, _fault: Fault) -> None:
+        process.source.failure = SourceFatal("the Kafka client cannot go on")
+        process.source.wake()
 
     def _rejoin(self, process: Process, _fault: Fault) -> None:
         self._world.group.rebalance(f"{process.name} asks for it")

@@ -28,6 +28,8 @@ class Group:
         self.members: list[SimulatedSource] = []
         self.owners: dict[TopicPartition, SimulatedSource] = {}
         self.generation = 0
+        self.changed_at = 0.0
+        """When a rebalance began or ended last, as a time of the loop."""
         self._changed = False
         self._rebalancing = False
         self._wake: asyncio.Future[None] | None = None
@@ -80,6 +82,7 @@ class Group:
         """Share out anew."""
         self._world.tell("group", "rebalances: {}", why)
         self._changed = True
+        self.changed_at = self._world.loop.time()
         if not self._rebalancing:
             self._rebalancing = True
             self._world.in_background(self._rebalance())
@@ -97,11 +100,13 @@ class Group:
             for source in self.members:
                 self._hand_out(source, targets)
         self._rebalancing = False
+        self.changed_at = self._world.loop.time()
 
     def _targets(self) -> dict[TopicPartition, SimulatedSource]:
         """Who is to own what: as even as can be, and in cooperative groups with as few changes as needed."""
         members = list(self.members)
-        partitions = list(self._world.logs)
+        now, appears_at = self._world.now, self._world.plan.appears_at
+        partitions = [partition for partition in self._world.logs if appears_at[partition] <= now]
         if not members:
             return {}
         targets: dict[TopicPartition, SimulatedSource] = {}

@@ -57,6 +57,10 @@ class Violation:
         return f"property {self.number} broken ({self.name}): {self.who} at {self.at:.3f} s: {self.text}"
 
 
+_COMMIT_SLACK_SECONDS = 0.1
+"""How much longer than `commit.interval` a commit may take to be made, when nothing hinders it."""
+
+
 class Tenure:
     """One partition being one process's, from its assignment until it is taken away."""
 
@@ -76,6 +80,7 @@ class Tenure:
         "position",
         "rejections",
         "settled",
+        "settled_at",
         "start",
         "state",
         "unsettled",
@@ -89,6 +94,7 @@ class Tenure:
         self.state = "held"
         self.given: dict[int, Entry] = {}
         self.settled: set[int] = set(stored.settled)
+        self.settled_at: dict[int, float] = {}
         self.pending: deque[int] = deque()
         self.unsettled: set[int] = set()
         self.lanes: dict[object, deque[int]] = {}
@@ -196,8 +202,29 @@ class Oracle:
     def killed(self, process: Process) -> None:
         """The process is gone, and everything that it had."""
         for tenure in process.tenures:
+            if self._map_always_fits and tenure.state == "held":
+                self._check_repeats(process, tenure)
             tenure.state = "over"
         process.tenures.clear()
+
+    def _check_repeats(self, process: Process, tenure: Tenure) -> None:
+        """What is not committed now is sent again: no more than was settled since a commit was last due."""
+        stored = tenure.log.commit
+        commit = self._world.settings.commit
+        latest = max(process.commit_trouble_at, self._world.group.changed_at)
+        overdue = self._world.loop.time() - commit.interval - _COMMIT_SLACK_SECONDS
+        ends = process.was_asked_to_stop or process.source.failure is not None
+        waits = process.commit_asked_at < overdue + commit.interval
+        if stored is None or latest >= overdue or ends or waits or process.frozen_at is not None:
+            return
+        forgotten = [
+            offset
+            for offset, at in tenure.settled_at.items()
+            if at < overdue and offset >= stored.offset and offset not in stored.settled
+        ]
+        if forgotten:
+            self.broken(9, process.name, f"has not committed {forgotten} of {tenure}, settled before a commit was due")
+        self._world.count("repeats_checked")
 
     def _over(self, process: Process, tenure: Tenure) -> None:
         tenure.state = "over"
@@ -212,6 +239,8 @@ class Oracle:
         budget, bounds = process.service.engine.budget, self._world.settings.bounds
         if entries and budget.held_records and budget.held_bytes >= bounds.bytes:
             self.broken(6, process.name, f"fetches though it holds {budget.held_bytes} bytes of {bounds.bytes}")
+        if budget.held_records + len(entries) >= bounds.records:
+            self._world.count("records_bound_reached")
         for entry in entries:
             offset = entry.offset
             tenure.given[offset] = entry
@@ -238,6 +267,7 @@ class Oracle:
             return
         tenure.unsettled.discard(offset)
         tenure.settled.add(offset)
+        tenure.settled_at[offset] = self._world.loop.time()
         lane = tenure.lanes.get(self._lane(tenure.given[offset]))
         if lane:
             lane.remove(offset)
@@ -447,5 +477,7 @@ class Oracle:
             self.broken(6, process.name, f"holds {held} records of {self._world.settings.bounds.records}")
         if budget.held_bytes < 0 or (not held and budget.held_bytes):
             self.broken(6, process.name, f"counts {budget.held_bytes} bytes as held by {held} records")
+        if process.sender.is_stopped:
+            return
         if engine.in_flight < in_flight or engine.in_flight > len(process.sender.attempts) + restored:
             self.broken(6, process.name, f"counts {engine.in_flight} as in flight, and {in_flight} are")

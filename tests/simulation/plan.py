@@ -84,6 +84,8 @@ class Plan:
     ends: dict[TopicPartition, int]
     """Where each log ends in the end; entries that are taken away leave holes."""
     committed: dict[TopicPartition, OffsetCommit]
+    appears_at: dict[TopicPartition, float]
+    """When the partitions that are added while it runs are there; 0 for the others."""
     faults: tuple[Fault, ...]
     heals_at: float
     kinds: tuple[str, ...] = field(default=())

@@ -25,6 +25,10 @@ if TYPE_CHECKING:
     from tests.simulation.world import World
 
 
+_LOOK_SECONDS = 1.0
+_END_AT_ONCE_SECONDS = 0.5
+
+
 @contextmanager
 def map_limited(limit_characters: int) -> Iterator[None]:
     """Have services that are made meanwhile keep their offset maps this short, so that few records fill one."""
@@ -39,8 +43,9 @@ def map_limited(limit_characters: int) -> Iterator[None]:
 class Process:
     """The `incarnation`th process in a member's `slot`; `wall_offset` is how wrong its clock is, in seconds.
 
-    `waits_until` is when the service allows the next request at the soonest, and `waits_for` why. `is_doubtful` says
-    that it stood still for so long that it must send nothing until a commit is taken.
+    `commit_trouble_at` is when a commit was refused, slow or not answered last, `commit_asked_at` when the one that is
+    under way was asked for. `waits_until` is when the service allows the next request at the soonest, `waits_for` says
+    why. `is_doubtful` says that it stood still for so long that it must send nothing until a commit is taken.
     """
 
     def __init__(self, world: World, slot: int, incarnation: int) -> None:
@@ -51,10 +56,13 @@ class Process:
         self.is_dead = self.is_cut_off = self.is_doubtful = self.was_asked_to_stop = False
         self.wall_offset = 0.0
         self.frozen_at: float | None = None
+        self.aborted_at = float("inf")
         self.tenures: list[Tenure] = []
         self.successes = self.given_up_since_success = 0
         self.began_at = self.last_success_at = world.loop.time()
         self.doubtful_since = 0.0
+        self.commit_trouble_at = world.loop.time()
+        self.commit_asked_at = float("inf")
         self.waits_until: float | None = None
         self.waits_for = ""
         self.sender = SimulatedSender(self)
@@ -73,13 +81,19 @@ class Process:
         self.owner.after_step = lambda: world.oracle.check_process(self)
         self.running = self.owner.context.run(world.loop.create_task, self.service.run())
         self.running.add_done_callback(self._ended, context=world.context)
+        self._look_again()
 
     def _ended(self, running: asyncio.Task[None]) -> None:
         if self.is_dead:
             return
         error = None if running.cancelled() else running.exception()
+        took = self.world.loop.time() - self.aborted_at
+        if took > self.world.settings.kafka.request_timeout + _END_AT_ONCE_SECONDS:
+            self.world.oracle.broken(12, self.name, f"ends {took:.3f} s after it was asked to at once")
         self.world.tell(self.name, "ends{}", "" if error is None else f": {type(error).__name__}: {error}")
-        if running.cancelled() or (error is not None and not isinstance(error, HooklineError)):
+        if running.cancelled() and self.was_asked_to_stop:
+            self.world.count("ended_at_once")
+        elif running.cancelled() or (error is not None and not isinstance(error, HooklineError)):
             self.world.oracle.broken(12, self.name, f"ends with {type(error).__name__}: {error}")
         elif error is None and not self.was_asked_to_stop:
             self.world.oracle.broken(12, self.name, "ends though nobody asked it to")
@@ -87,6 +101,24 @@ class Process:
             self.world.count("ended_with_an_error")
         self.kill()
         self.world.ended(self)
+
+    def _look_again(self) -> None:
+        self.world.loop.call_later(_LOOK_SECONDS, self._look, context=self.owner.context)
+
+    def _look(self) -> None:
+        """Ask what a console asks, which must be answered at any time."""
+        if self.is_dead:
+            return
+        service = self.service
+        for partition in {*service.lag(), *self.source.owned}:
+            if not service.explain(partition):
+                self.world.oracle.broken(12, self.name, f"explains nothing of {partition}")
+        status = service.status()
+        if status.held_records != sum(partition.held_records for partition in status.partitions):
+            self.world.oracle.broken(6, self.name, f"counts {status.held_records} records, and its partitions others")
+        service.readiness()
+        service.liveness()
+        self._look_again()
 
     def kill(self) -> None:
         """End it at once, as `kill -9` does: nothing that it does from here on is seen by anybody."""
@@ -112,6 +144,7 @@ class Process:
             return
         stood_still = self.world.loop.time() - self.frozen_at
         self.frozen_at = None
+        self.commit_trouble_at = self.world.loop.time()
         if stood_still > self.world.settings.kafka.session_timeout / 2 and self.tenures:
             self.is_doubtful = True
             self.doubtful_since = self.world.loop.time()

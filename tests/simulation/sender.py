@@ -64,7 +64,7 @@ class SimulatedSender:
         self._on_outcome: OnOutcome
         self.name = process.name
         self.attempts: dict[Delivery, Attempt] = {}
-        self.secret_changed = False
+        self.secret_changed = self.is_stopped = False
 
     async def start(self, on_outcome: OnOutcome) -> None:
         self._on_outcome = on_outcome
@@ -99,6 +99,7 @@ class SimulatedSender:
         return False
 
     async def stop(self) -> None:
+        self.is_stopped = True
         self.attempts.clear()
 
     def answer(self, attempt: Attempt, outcome: Outcome) -> None:
@@ -183,7 +184,7 @@ class Service:
             self._answer(attempt, DELIVERED, travels + answers_after + 0.05)
         status = outcome.status if isinstance(outcome, Answer) else 200
         world.after(travels, self._arrive, entry, status)
-        if kind != "service_stalls":
+        if kind != "service_stalls" and not (entry.kind == "stuck" and world.now < world.plan.heals_at):
             self._answer(attempt, outcome, travels + answers_after)
 
     def _fault(self, attempt: Attempt) -> Fault | None:

@@ -32,7 +32,8 @@ class SimulatedSink:
         if self._world.active("dead_letter_topic_unavailable"):
             self._world.count("dead_letter_topic_unavailable")
             raise KafkaUnavailable("no broker can be reached")
-        return sum(partition.topic == topic for partition in self._world.logs)
+        appears_at = self._world.plan.appears_at
+        return sum(partition.topic == topic and not appears_at[partition] for partition in self._world.logs)
 
     async def ensure_topic(self, topic: str, partitions: int) -> None:
         await asyncio.sleep(0.01 * self._random.random())

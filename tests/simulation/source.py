@@ -13,7 +13,7 @@ from tests.simulation.oracle import Tenure
 from tests.simulation.plan import Entry, chance
 
 from hookline.engine.records import Batch, OffsetCommit, SourceRecord, TopicPartition
-from hookline.errors import KafkaError
+from hookline.errors import HooklineError, KafkaError
 from hookline.kafka.ports import AssignmentListener
 
 if TYPE_CHECKING:
@@ -63,6 +63,7 @@ class SimulatedSource:
         self.is_put_out = False
         self.times_put_out = 0
         self.polled_at = 0.0
+        self.failure: HooklineError | None = None
         self._listener: AssignmentListener
         self._mailbox = Mailbox(process)
         self._commits = CommitConnection(process, self)
@@ -87,6 +88,8 @@ class SimulatedSource:
         deadline = self.polled_at + timeout_seconds
         await asyncio.sleep(0)
         while True:
+            if self.failure is not None:
+                raise self.failure
             batches = self._take(max_records) if not self._process.is_dead else []
             if batches or loop.time() >= deadline:
                 self.polled_at = loop.time()
@@ -108,6 +111,8 @@ class SimulatedSource:
         for partition in partitions:
             if partition in self.owned:
                 self.owned[partition].paused = True
+        if 0 < len(partitions) < len(self.owned):
+            self._world.count("partition_paused")
 
     def resume(self, partitions: Collection[TopicPartition]) -> None:
         for partition in partitions:

@@ -81,7 +81,9 @@ class Ownership:
         engine.assignments.drain(partitions)
         deadline = started + self._drain_seconds
         # A look now and then: an event would have to be set on the delivery path.
-        while (under_way := engine.assignments.under_way(partitions)) and self._clock() < deadline:  # noqa: ASYNC110
+        while (under_way := engine.assignments.under_way(partitions)) and self._clock() < deadline:
+            if self._path.has_given_up:
+                break
             await asyncio.sleep(_DRAIN_LOOK_SECONDS)
         if under_way:
             _log.warning(Event.DRAIN_TIMED_OUT, in_flight=under_way)

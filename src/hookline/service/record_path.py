@@ -63,6 +63,7 @@ class RecordPath:
         self.last_poll_at = clock()
         self.sending = True
         self.is_member = True
+        self.has_given_up = False
         self.dead_letter_trouble = ""
         self._turned_at = clock()
         self._frozen_seconds = settings.kafka.session_timeout / 2
@@ -212,7 +213,9 @@ class RecordPath:
         self.pump(now)
 
     async def stop_writing(self) -> None:
-        """Give up on dead letters that are being written; they are written again by the next owner."""
+        """Give up on dead letters that are being written, and on all else that is under way: the next owner has it."""
+        self.sending = False
+        self.has_given_up = True
         writes = list(self._writes)
         for task in writes:
             task.cancel()
