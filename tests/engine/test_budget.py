@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from tests.engine.make import HERE, Simulation, record
+
 from hookline.engine.budget import Bounds, Budget
+from hookline.engine.options import EngineOptions
+from hookline.engine.records import SourceRecord
+from hookline.engine.verdicts import Answer
 
 BOUNDS = Bounds(records=100, bytes=10_000, partition_records=40, partition_bytes=4_000)
 
@@ -44,3 +49,22 @@ def test_a_partition_is_paused_at_its_share_and_goes_on_at_half_of_it() -> None:
     assert budget.eased(20, 2_000)
     assert not budget.eased(21, 0)
     assert not budget.eased(0, 2_001)
+
+
+def test_headers_count_so_that_records_of_nothing_but_headers_are_bounded_too() -> None:
+    simulation = Simulation()
+    headers = [("name", b"v" * 1_000), ("empty", None)] * 1_000
+    simulation.read(SourceRecord(HERE.topic, HERE.partition, 0, 0, b"k", b"{}", headers))
+    assert simulation.engine.budget.held_bytes > 1_300_000
+    simulation.read(record(1, value=b"{}"))
+    assert simulation.engine.budget.held_bytes < 1_400_000
+
+
+def test_of_a_large_answer_only_as_much_is_kept_as_a_dead_letter_tells() -> None:
+    simulation = Simulation(EngineOptions(answer_bytes=100))
+    simulation.read(record(0))
+    simulation.run(1, lambda _: Answer(500, b"x" * 1_000_000))
+    oldest = simulation.assignment.ledger.oldest
+    assert oldest is not None
+    assert oldest.trouble is not None
+    assert oldest.trouble.answer_body == b"x" * 100

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from hookline.engine.records import Record
@@ -11,7 +12,9 @@ if TYPE_CHECKING:
     from hookline.engine.assignment import Assignment
 
 RECORD_OVERHEAD_BYTES = 400
-"""What a record costs in memory besides its key and value: its objects, measured on CPython 3.11, rounded up."""
+"""What a record costs in memory besides its bytes: its objects, measured on CPython 3.11, rounded up."""
+HEADER_OVERHEAD_BYTES = 150
+"""What each of its headers costs besides name and value: a pair and two objects."""
 
 
 class Trouble:
@@ -85,3 +88,9 @@ class Delivery:
         self.behind: Delivery | None = None
         value, key = record.value, record.key
         self.size_bytes = RECORD_OVERHEAD_BYTES + (len(value) if value else 0) + (len(key) if key else 0)
+        if record.headers:
+            self.size_bytes += _headers_bytes(record.headers)
+
+
+def _headers_bytes(headers: Iterable[tuple[str, bytes | None]]) -> int:
+    return sum(HEADER_OVERHEAD_BYTES + len(name) + (len(value) if value else 0) for name, value in headers)

@@ -48,7 +48,8 @@ class Engine:
         self.options = options
         self.counts = Counts()
         self.breaker = Breaker(options.breaker)
-        self.triage = Triage(options.retry, self.breaker, Allowance(options.allowance, now), random)
+        allowance = Allowance(options.allowance, now)
+        self.triage = Triage(options.retry, self.breaker, allowance, random, options.answer_bytes)
         self.budget = Budget(options.bounds)
         self.assignments = Assignments(options, self.budget)
         self.in_flight = self.retrying = self.writing = self.settled_since_commit = 0

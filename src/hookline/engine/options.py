@@ -23,7 +23,10 @@ class Order(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class EngineOptions:
-    """`fetch_records` is how many records a batch has at most; `dead_letters_at_once` how many are written at once."""
+    """`fetch_records` is how many records a batch has at most; `dead_letters_at_once` how many are written at once.
+
+    `answer_bytes` is how much of the last answer is kept for a record that failed, beside what it counts for.
+    """
 
     order: Order = Order.KEY
     keyless_in_order: bool = False
@@ -31,6 +34,7 @@ class EngineOptions:
     in_flight: int = 64
     fetch_records: int = 1000
     dead_letters_at_once: int = 100
+    answer_bytes: int = 1024
     bounds: Bounds = field(default_factory=Bounds)
     retry: RetryPolicy = field(default_factory=RetryPolicy)
     verdicts: VerdictPolicy = field(default_factory=VerdictPolicy)

@@ -34,7 +34,7 @@ def result_word(outcome: Outcome) -> str:
 class Triage:
     """Decides after each failure; holds the breaker and the allowance, which it alone tells of failures."""
 
-    __slots__ = ("_random", "_retry", "allowance", "breaker")
+    __slots__ = ("_answer_bytes", "_random", "_retry", "allowance", "breaker")
 
     def __init__(
         self,
@@ -42,7 +42,9 @@ class Triage:
         breaker: Breaker,
         allowance: Allowance,
         random: Callable[[], float],
+        answer_bytes: int,
     ) -> None:
+        self._answer_bytes = answer_bytes
         self._retry = retry
         self.breaker = breaker
         self.allowance = allowance
@@ -94,7 +96,7 @@ class Triage:
         trouble.attempts += 1
         trouble.last_attempt_at = now
         if isinstance(outcome, Answer):
-            trouble.status, trouble.answer_body = outcome.status, outcome.body
+            trouble.status, trouble.answer_body = outcome.status, outcome.body[: self._answer_bytes]
             trouble.detail = f"status {outcome.status}"
         else:
             trouble.status, trouble.answer_body = None, b""

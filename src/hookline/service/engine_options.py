@@ -21,6 +21,7 @@ def engine_options(settings: Settings) -> EngineOptions:
         skip_tombstones=deliver.tombstones == "skip",
         in_flight=deliver.in_flight,
         fetch_records=settings.kafka.fetch_records,
+        answer_bytes=dead_letter.answer_bytes,
         bounds=Bounds(
             bounds.records,
             bounds.bytes,
