@@ -70,7 +70,8 @@ class KafkaBroker:
     `listeners` are further addresses, see `servers`; `tls` is needed when one of them has TLS, `users` (name to
     password) are who may log in by PLAIN and SCRAM. With `authorizer` permissions can be taken from these users:
     what has no access control list is open to all, and clients of `bootstrap` may do everything.
-    `properties` go over all others; `heap` is Java's.
+    `advertised_ports` says, for a listener's name, which port of loopback clients are told to go on with, one a node:
+    that of a proxy, which finds the node itself at `servers`. `properties` go over all others; `heap` is Java's.
     """
 
     def __init__(
@@ -83,6 +84,7 @@ class KafkaBroker:
         tls: BrokerTls | None = None,
         users: Mapping[str, str] | None = None,
         authorizer: bool = False,
+        advertised_ports: Mapping[str, Sequence[int]] | None = None,
         properties: Mapping[str, str] | None = None,
         heap: str = "384m",
         start_timeout_seconds: float = 60.0,
@@ -91,6 +93,7 @@ class KafkaBroker:
         self._count = nodes
         self._listeners = (_PLAIN, *listeners)
         self._users = dict(users or {})
+        self._advertised_ports = dict(advertised_ports or {})
         self._folder: Path | None = None
         self._heap = heap
         self._start_timeout_seconds = start_timeout_seconds
@@ -217,7 +220,7 @@ class KafkaBroker:
             KafkaNode(
                 distribution,
                 self._folder / f"node-{number}",
-                {"node.id": str(number), "controller.quorum.voters": voters, **self._addresses(own)},
+                {"node.id": str(number), "controller.quorum.voters": voters, **self._addresses(number - 1, own)},
                 self._heap,
             )
             for number, own in enumerate(self._ports, start=1)
@@ -226,12 +229,13 @@ class KafkaBroker:
         for node in self.nodes:
             node.format(self.cluster_id, users)
 
-    def _addresses(self, ports: Mapping[str, int]) -> dict[str, str]:
+    def _addresses(self, index: int, ports: Mapping[str, int]) -> dict[str, str]:
+        advertised = {**ports, **{name: others[index] for name, others in self._advertised_ports.items()}}
         protocols = {listener.name: listener.protocol for listener in (*self._listeners, _CONTROLLER)}
         return {
             "listeners": ",".join(f"{name}://{HOST}:{port}" for name, port in ports.items()),
             "advertised.listeners": ",".join(
-                f"{listener.name}://{HOST}:{ports[listener.name]}" for listener in self._listeners
+                f"{listener.name}://{HOST}:{advertised[listener.name]}" for listener in self._listeners
             ),
             "listener.security.protocol.map": ",".join(f"{name}:{protocol}" for name, protocol in protocols.items()),
             **self._properties,
