@@ -42,7 +42,8 @@ async def elect_preferred_leaders(bootstrap: str) -> None:
 
     def ask(admin: AdminClient) -> None:
         try:
-            admin.elect_leaders(ElectionType.PREFERRED, request_timeout=_SECONDS).result(_SECONDS)
+            # confluent-kafka (2.16) fails on its own argument for a timeout here.
+            admin.elect_leaders(ElectionType.PREFERRED).result(_SECONDS)
         except KafkaException:
             # Some replica is not in sync yet: the brokers do it by themselves a little later.
             pass

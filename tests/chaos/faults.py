@@ -58,7 +58,7 @@ async def _do(world: World, fault: Fault, member: str | None) -> None:
     elif kind is Kind.PARTITIONS_ADDED:
         total = world.load.partitions + _ADDED_PARTITIONS
         await cluster.add_partitions(world.broker.bootstrap, TOPIC, total)
-        world.load.partitions = total
+        await world.load.partitions_added(total)
         await asyncio.sleep(fault.seconds)
     elif kind is Kind.FLAPPING:
         await _flap(world.members[world.flapping_name], fault.seconds)

@@ -10,6 +10,7 @@ from collections import Counter
 from dataclasses import dataclass
 
 from confluent_kafka import KafkaError, Message, Producer
+from confluent_kafka.admin import TopicMetadata
 
 KEYS_A_PARTITION = 40
 _RUBBISH_EVERY = 997
@@ -99,6 +100,21 @@ class Load:
         """Hear what was acknowledged; to be called often."""
         self._producer.poll(0)
 
+    def raise_failures(self) -> None:
+        """Raise RuntimeError when records could not be written: then the run can say nothing of Hookline."""
+        if self.failures:
+            raise RuntimeError(f"{len(self.failures)} records could not be written: {self.failures[:3]}")
+
+    async def partitions_added(self, total: int) -> None:
+        """Write to so many partitions as soon as the producer knows them; raises TimeoutError when it does not."""
+        async with asyncio.timeout(_FLUSH_SECONDS):
+            while len((await asyncio.to_thread(self._topic_metadata)).partitions) < total:
+                await asyncio.sleep(_TURN_SECONDS)
+        self.partitions = total
+
+    def _topic_metadata(self) -> TopicMetadata:
+        return self._producer.list_topics(self._topic, timeout=_FLUSH_SECONDS).topics[self._topic]
+
     async def stream(self, count: int, seconds: float) -> None:
         """Hand over so many records evenly in that time."""
         started, written = time.monotonic(), 0
@@ -109,7 +125,8 @@ class Load:
             await asyncio.sleep(_TURN_SECONDS)
 
     async def acknowledged(self) -> None:
-        """Wait until all are written; raises RuntimeError when some could not be."""
+        """Wait until all are written; raises RuntimeError when some were not."""
         left = await asyncio.to_thread(self._producer.flush, _FLUSH_SECONDS)
-        if left or self.failures:
-            raise RuntimeError(f"{left + len(self.failures)} records could not be written: {self.failures[:3]}")
+        self.raise_failures()
+        if left:
+            raise RuntimeError(f"{left} records could not be written within {_FLUSH_SECONDS:g} s")

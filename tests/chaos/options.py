@@ -23,7 +23,7 @@ class ChaosOptions:
     kinds: tuple[Kind, ...] = tuple(Kind)
     members: int = 3
     partitions: int = 12
-    in_flight: int = 16
+    in_flight: int = 32
     commit_records: int = 100
     session_seconds: float = 6.0
     stream_seconds: float = 6.0

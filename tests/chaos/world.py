@@ -148,6 +148,7 @@ class World:
         """Wait until the receiver has settled every record below this id; False when it takes longer."""
         deadline = time.monotonic() + timeout_seconds
         while True:
+            self.load.raise_failures()
             progress: dict[str, Any] = await self.receiver.call("progress")
             if progress["watermark"] >= record_id:
                 return True
