@@ -10,7 +10,6 @@ from collections import Counter
 from dataclasses import dataclass
 
 from confluent_kafka import KafkaError, Message, Producer
-from confluent_kafka.admin import TopicMetadata
 
 KEYS_A_PARTITION = 40
 _RUBBISH_EVERY = 997
@@ -107,13 +106,17 @@ class Load:
 
     async def partitions_added(self, total: int) -> None:
         """Write to so many partitions as soon as the producer knows them; raises TimeoutError when it does not."""
-        async with asyncio.timeout(_FLUSH_SECONDS):
-            while len((await asyncio.to_thread(self._topic_metadata)).partitions) < total:
-                await asyncio.sleep(_TURN_SECONDS)
+        await asyncio.to_thread(self._learn_of_partitions, total)
         self.partitions = total
 
-    def _topic_metadata(self) -> TopicMetadata:
-        return self._producer.list_topics(self._topic, timeout=_FLUSH_SECONDS).topics[self._topic]
+    def _learn_of_partitions(self, total: int) -> None:
+        deadline = time.monotonic() + _FLUSH_SECONDS
+        known = 0
+        while known < total:
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"the brokers do not tell of {total} partitions")
+            time.sleep(_TURN_SECONDS)
+            known = len(self._producer.list_topics(self._topic, timeout=_FLUSH_SECONDS).topics[self._topic].partitions)
 
     async def stream(self, count: int, seconds: float) -> None:
         """Hand over so many records evenly in that time."""
