@@ -70,7 +70,7 @@ def a_value(leaf: Leaf) -> tuple[str, Any]:
     if leaf.kind.name == "path":
         return "/run/x", Path("/run/x")
     assert leaf.kind.name in ("text", "secret text", "topic", "member name", "header value"), leaf
-    return "some-text", "some-text"
+    return "some-text-or-other", "some-text-or-other"
 
 
 def companions(leaf: Leaf) -> dict[str, list[str]]:

@@ -33,7 +33,7 @@ def run(config: Path | None) -> int:
     loaded = loaded_settings(config)
     # Imported late: settings that are wrong are told at once, and help needs none of it.
     from hookline.cli.adapter_checks import check_adapters
-    from hookline.console.server import ConsoleServer
+    from hookline.console.interface import console_of
     from hookline.service.delivery_service import DeliveryService
     from hookline.service.process import run_until_signalled
     from hookline.telemetry.logs import configure_logging
@@ -44,7 +44,7 @@ def run(config: Path | None) -> int:
     with errors_located(loaded):
         try:
             service = DeliveryService(settings)
-            companions = [ConsoleServer(service, settings.console)] if settings.console.listen is not None else []
+            companions = [] if settings.console.listen is None else [console_of(service, loaded)]
             return run_until_signalled(service, companions)
         except SettingsError:
             # A start ends at the first mistake; this tells them all.

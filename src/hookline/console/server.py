@@ -14,6 +14,8 @@ from hookline.console.bounded_server import BoundedServer
 from hookline.console.health import health_response
 from hookline.console.host_check import HostCheck
 from hookline.console.metrics_page import MetricsPage
+from hookline.console.response_headers import DATA_HEADERS
+from hookline.console.routing import Refused
 from hookline.errors import HooklineError, SettingsError
 from hookline.settings.addresses import is_loopback, split_host_port
 from hookline.settings.operation import Console
@@ -21,7 +23,7 @@ from hookline.telemetry.events import Event
 from hookline.telemetry.logs import get_logger
 from hookline.telemetry.metrics import Observable
 
-_MOST_CONNECTIONS = 32
+_MOST_CONNECTIONS = 96
 _READ_TIMEOUT_SECONDS = 10.0
 _SWEEP_SECONDS = 2.0
 _KEEPALIVE_SECONDS = 75.0
@@ -37,14 +39,6 @@ _LIMITS = {
     "max_line_size": 2048,
 }
 _METHODS = ("GET", "HEAD")
-_HEADERS = {
-    "Cache-Control": "no-store",
-    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
-    "Cross-Origin-Resource-Policy": "same-origin",
-    "Referrer-Policy": "no-referrer",
-    "Server": "hookline",
-    "X-Content-Type-Options": "nosniff",
-}
 
 _log = get_logger(__name__)
 
@@ -58,15 +52,30 @@ class ConsoleService(Observable, Protocol):
         """Whether the loop turns and the source polls, and what does not."""
 
 
+class Interface(Protocol):
+    """What answers all but health and metrics."""
+
+    @property
+    def has_tokens(self) -> bool:
+        """Whether anybody can be told apart from others."""
+
+    async def answer(self, request: web.BaseRequest) -> web.StreamResponse:
+        """The answer; raises `Refused`."""
+
+    async def stop(self) -> None:
+        """End what goes on."""
+
+
 class ConsoleServer:
     """Serves health and metrics of a service that runs on the same event loop. Serves nothing without `console.listen`.
 
-    `start` raises `SettingsError` for an address that others can reach unless `console.allow_remote` is on, and
-    `HooklineError` when it can't be listened on.
+    Given an `interface`, it serves that too. `start` raises `SettingsError` for an address that others can reach unless
+    there is a token or `console.allow_remote` is on, and `HooklineError` when it can't be listened on.
     """
 
-    def __init__(self, service: ConsoleService, console: Console) -> None:
+    def __init__(self, service: ConsoleService, console: Console, interface: Interface | None = None) -> None:
         self._service = service
+        self._interface = interface
         self._console = console
         self._pages: dict[str, _Page] = {
             "/metrics": self._metrics,
@@ -88,10 +97,12 @@ class ConsoleServer:
         if listen is None:
             return
         host, port = split_host_port(listen)
-        if not is_loopback(host) and not self._console.allow_remote:
+        has_token = self._interface is not None and self._interface.has_tokens
+        if not is_loopback(host) and not has_token and not self._console.allow_remote:
             raise SettingsError(
                 f"console.listen: {listen} can be reached from other machines, and the console asks nobody who they "
-                "are. Listen on 127.0.0.1, or set console.allow_remote to true if the network keeps others out."
+                "are. Listen on 127.0.0.1, set console.token, or set console.allow_remote to true if the network keeps "
+                "others out."
             )
         self._server = BoundedServer(
             self._answer,
@@ -118,27 +129,35 @@ class ConsoleServer:
             sweep.cancel()
         if listener is not None:
             listener.close()
+        if self._interface is not None:
+            await self._interface.stop()
         if server is not None:
             server.pre_shutdown()
             await server.shutdown(_STOP_SECONDS)
 
-    async def _answer(self, request: web.BaseRequest) -> web.Response:
+    async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
         if self._server is not None:
             self._server.used(request.transport)
         try:
             response = await self._checked(request)
+        except Refused as refused:
+            response = _refusal(refused.status, refused.reason)
+            if request.body_exists:
+                response.force_close()
         except Exception:  # noqa: BLE001 - whatever goes wrong in here, delivering goes on
             _log.exception(Event.CONSOLE_REQUEST_FAILED, path=request.path)
             response = _refusal(500, "This could not be told; the log says why.")
         return response
 
-    async def _checked(self, request: web.BaseRequest) -> web.Response:
+    async def _checked(self, request: web.BaseRequest) -> web.StreamResponse:
         local = request.transport.get_extra_info("sockname") if request.transport is not None else None
         if not self._host_check.allows(request.headers.getall("Host", []), str(local[0]) if local else ""):
             return _refusal(403, "The console does not answer to this host; the setting console.hosts adds names.")
         page = self._pages.get(request.path)
         if page is None:
-            return _refusal(404, f"There are {', '.join(self._pages)}.")
+            if self._interface is None:
+                return _refusal(404, f"There are {', '.join(self._pages)}.")
+            return await self._interface.answer(request)
         if request.method not in _METHODS:
             refusal = _refusal(405, "Only GET and HEAD are allowed.")
             refusal.headers["Allow"] = ", ".join(_METHODS)
@@ -148,7 +167,7 @@ class ConsoleServer:
             refusal.force_close()
             return refusal
         response = await page(request)
-        response.headers.update(_HEADERS)
+        response.headers.update(DATA_HEADERS)
         return response
 
     async def _metrics(self, request: web.BaseRequest) -> web.Response:
@@ -168,7 +187,7 @@ class ConsoleServer:
 
 def _refusal(status: int, reason: str) -> web.Response:
     body = {"status": "refused" if status < 500 else "failing", "reason": reason}
-    return web.json_response(body, status=status, headers=_HEADERS)
+    return web.json_response(body, status=status, headers=DATA_HEADERS)
 
 
 def _why_not(listen: str, error: OSError) -> str:

@@ -6,7 +6,7 @@ import asyncio
 from dataclasses import dataclass
 from itertools import islice
 
-from hookline.console.server import ConsoleServer
+from hookline.console.interface import console_of
 from hookline.demo.account import Account, take_account
 from hookline.demo.authorization_process import AuthorizationProcess
 from hookline.demo.brokers import PARTITIONS, Broker, open_broker
@@ -23,6 +23,7 @@ from hookline.demo.session_producer import SessionProducer
 from hookline.demo.tasks import cancelled, while_running
 from hookline.errors import KafkaUnavailable
 from hookline.service.delivery_service import DeliveryService
+from hookline.settings.loading import LoadedSettings
 
 _ASSIGNMENT_SECONDS = 60.0
 _STOP_SECONDS = 30.0
@@ -81,7 +82,7 @@ class Demo:
         without_idempotence = broker.embedded and self._options.client == "aiokafka"
         sink = EmbeddedSink(settings.kafka, settings.dead_letter) if without_idempotence else None
         delivery = DeliveryService(settings, sink=sink)
-        console = ConsoleServer(delivery, settings.console)
+        console = console_of(delivery, LoadedSettings(settings, {}, {}))
         running = asyncio.create_task(delivery.run(), name="demo delivery")
         faults = FaultRunner(
             fault_plan(self._options.planned_seconds) if self._options.faults else (), service.behave, self._screen.say

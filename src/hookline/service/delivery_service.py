@@ -7,12 +7,13 @@ import random
 import time
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
-from typing import Any
+from typing import Any, TypeVar
 
 from hookline.engine.engine import Engine
 from hookline.engine.records import TopicPartition
 from hookline.engine.reporting import explain
 from hookline.engine.status import EngineStatus
+from hookline.engine.steering import Steering
 from hookline.errors import HooklineError
 from hookline.http.adapters import make_sender
 from hookline.http.ports import Sender
@@ -29,6 +30,8 @@ from hookline.telemetry.insight import Insight
 from hookline.telemetry.logs import adopt_structlog, get_logger
 from hookline.telemetry.measurements import Measurements
 from hookline.version import __version__
+
+Result = TypeVar("Result")
 
 _TICK_SECONDS = 0.05
 _STOP_SECONDS = 10.0
@@ -57,9 +60,10 @@ class DeliveryService:
         adopt_structlog()
         self.settings = settings
         self._clock = clock
-        self._wall_clock = wall_clock
+        self.wall_clock = wall_clock
         self.measurements = Measurements()
         self.insight = Insight()
+        self.started_at = wall_clock()
         self.source = source if source is not None else make_source(settings.kafka)
         self._sender = sender if sender is not None else make_sender(settings)
         self._sink = sink if sink is not None else make_sink(settings.kafka, settings.dead_letter)
@@ -150,7 +154,7 @@ class DeliveryService:
         try:
             if await self._sender.reload():
                 _log.info(Event.CREDENTIALS_CHANGED)
-                self.insight.changes.note(self._wall_clock(), "credentials", "Secrets or certificates were read again.")
+                self.insight.changes.note(self.wall_clock(), "credentials", "Secrets or certificates were read again.")
         except HooklineError as error:
             _log.error(Event.CREDENTIALS_NOT_READ, problem=str(error))
         self._path.resume_destination()
@@ -167,6 +171,12 @@ class DeliveryService:
     def explain(self, partition: TopicPartition) -> list[str]:
         """Why a partition stands where it stands, in sentences."""
         return explain(self.engine, partition, self._clock())
+
+    def steer(self, operation: Callable[[Steering, float], Result]) -> Result:
+        """Do to the engine what an operator asks for, and what follows from it; raises `OperationRefused`."""
+        result = operation(Steering(self.engine), self._clock())
+        self._path.tick()
+        return result
 
     def liveness(self) -> tuple[bool, str]:
         """Whether the loop turns and the source polls; and what does not."""

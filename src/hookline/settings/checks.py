@@ -6,7 +6,12 @@ from collections.abc import Callable, Iterator
 
 from hookline.settings.addresses import is_loopback, split_host_port
 from hookline.settings.conflicts import Conflict, was_set
-from hookline.settings.credential_checks import auth_conflicts, sasl_conflicts, tls_conflicts
+from hookline.settings.credential_checks import (
+    auth_conflicts,
+    console_token_conflicts,
+    sasl_conflicts,
+    tls_conflicts,
+)
 from hookline.settings.deliver import DRAIN_SHARE_OF_SESSION
 from hookline.settings.problems import Problem, settings_error
 from hookline.settings.provenance import DEFAULT, Origin
@@ -26,6 +31,7 @@ def find_conflicts(settings: Settings, origin_of: Callable[[str], Origin]) -> li
         _room_conflicts,
         _request_conflicts,
         auth_conflicts,
+        console_token_conflicts,
         tls_conflicts,
         _console_conflicts,
     )

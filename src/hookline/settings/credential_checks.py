@@ -17,6 +17,8 @@ _AUTH_VALUES = {
     "header": ("header_name", "header_value"),
 }
 
+_TOKEN_CHARACTERS_MIN = 16
+
 
 def sasl_conflicts(settings: Settings) -> Iterator[Conflict]:
     """Of `kafka.security` and `kafka.sasl`."""
@@ -90,3 +92,18 @@ def _unused(section: str, tls: KafkaTls | DeliverTls, other: str, when: str, hin
         if getattr(tls, name) is not None:
             yield Conflict((f"{section}.{name}", other), f"nothing is encrypted {when}; {hint}")
             return
+
+
+def console_token_conflicts(settings: Settings) -> Iterator[Conflict]:
+    """Of the tokens of `console`: each is too long to guess, and stands for one role."""
+    keys: dict[str, str] = {}
+    for name in ("token", "operate_token", "view_token"):
+        secret = getattr(settings.console, name)
+        if secret is None:
+            continue
+        key, text = f"console.{name}", secret.get_secret_value()
+        if len(text) < _TOKEN_CHARACTERS_MIN:
+            yield Conflict((key,), f"expected at least {_TOKEN_CHARACTERS_MIN} characters, which nobody guesses")
+        elif text in keys:
+            yield Conflict((key, keys[text]), "one token for two roles would give whoever has it the higher one")
+        keys[text] = key

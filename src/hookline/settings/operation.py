@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, SecretStr
 
 from hookline.settings.addresses import ListenAddress
 from hookline.settings.section import Section
@@ -12,12 +13,26 @@ from hookline.settings.units import DAY, PositiveDuration
 
 
 class Console(Section):
-    """Health and metrics over HTTP."""
+    """A page to look and act on, its HTTP interface, health and metrics."""
 
     listen: ListenAddress | None = None
-    """HOST:PORT to serve /metrics, /healthz/live and /healthz/ready on; nothing is served when not set."""
+    """HOST:PORT to serve the page, /metrics, /healthz/live and /healthz/ready on; nothing is served when not set."""
+    token: SecretStr | None = None
+    """Who knows it may do everything. Without any token everybody who reaches the console may look, and nobody act."""
+    token_file: Path | None = None
+    """A file with `token`."""
+    operate_token: SecretStr | None = None
+    """Who knows it may look, pause, resume, retry and skip, but see no payloads, and redrive and purge nothing."""
+    operate_token_file: Path | None = None
+    """A file with `operate_token`."""
+    view_token: SecretStr | None = None
+    """Who knows it may look."""
+    view_token_file: Path | None = None
+    """A file with `view_token`."""
+    show_payloads: bool = False
+    """Whether keys, values and answers are shown to whoever has `token`; masked by field names otherwise, or hidden."""
     allow_remote: bool = False
-    """Must be true for an address that is not loopback."""
+    """Must be true for an address that is not loopback, unless there is a token."""
     hosts: list[str] = []
     """Names to be reached by besides `listen` and loopback, such as that of a service in front; others get 403."""
     stall_timeout: PositiveDuration = Field(default=60.0, ge=1.0, le=DAY)

@@ -33,6 +33,7 @@ class Event(StrEnum):
     CREDENTIALS_CHANGED = "credentials_changed"
     CREDENTIALS_NOT_READ = "credentials_not_read"
     CONNECT_FAILED_IN_AN_UNFORESEEN_WAY = "connect_failed_in_an_unforeseen_way"
+    CONSOLE_ACTION = "console_action"
     CONSOLE_REQUEST_FAILED = "console_request_failed"
     LOG_LINES_DROPPED = "log_lines_dropped"
     DRAINING = "draining"
@@ -71,7 +72,7 @@ DESCRIPTIONS: dict[Event, Description] = {
     Event.DEAD_LETTER_TOPIC_READY: Description(
         "info", "A dead-letter topic is there, found or created.", ("topic", "partitions")
     ),
-    Event.CONSOLE_STARTED: Description("info", "Health and metrics are served.", ("url",)),
+    Event.CONSOLE_STARTED: Description("info", "The console, health and metrics are served.", ("url",)),
     Event.PARTITIONS_ASSIGNED: Description(
         "info", "The group gave this process partitions to read.", ("partitions", "assigned")
     ),
@@ -154,6 +155,11 @@ DESCRIPTIONS: dict[Event, Description] = {
     ),
     Event.CONNECT_FAILED_IN_AN_UNFORESEEN_WAY: Description(
         "error", "Connecting to the service raised an error of no known kind; the attempt counts as failed.", ()
+    ),
+    Event.CONSOLE_ACTION: Description(
+        "warning",
+        "Somebody asked the console to change something.",
+        ("who", "source", "action", "what", "result"),
     ),
     Event.CONSOLE_REQUEST_FAILED: Description(
         "error", "A request to the console failed; delivering is not touched.", ("path",)

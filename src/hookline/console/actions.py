@@ -1,0 +1,82 @@
+"""What can be changed through the console: each change says how many records or partitions it concerns."""
+
+from __future__ import annotations
+
+from typing import cast
+
+from hookline.console.models import ConfirmBody, Done, RecordBody
+from hookline.console.routing import Asked, Refused
+from hookline.engine.records import TopicPartition
+from hookline.engine.steering import Steering
+from hookline.service.delivery_service import DeliveryService
+
+
+class Actions:
+    """Handlers of requests that change something; all are idempotent."""
+
+    def __init__(self, service: DeliveryService) -> None:
+        self._service = service
+
+    async def pause_destination(self, _: Asked) -> Done:
+        """Send nothing more."""
+        self._service.steer(lambda steering, _now: steering.pause_destination())
+        return Done(result="The destination is paused: nothing more is sent until it is resumed.", count=1)
+
+    async def resume_destination(self, _: Asked) -> Done:
+        """Send again."""
+        self._service.steer(lambda steering, now: steering.resume_destination(now))
+        return Done(result="The destination is sent to again; if it was down, one record is tried first.", count=1)
+
+    async def pause(self, asked: Asked) -> Done:
+        """Send nothing more of one partition."""
+        partition = partition_of(asked)
+        self._service.steer(lambda steering, _now: steering.pause(partition))
+        return Done(result=f"{partition} is paused for as long as this process owns it.", count=1)
+
+    async def resume(self, asked: Asked) -> Done:
+        """Send of one partition again."""
+        partition = partition_of(asked)
+        self._service.steer(lambda steering, _now: steering.resume(partition))
+        return Done(result=f"{partition} is sent again.", count=1)
+
+    async def retry_all(self, asked: Asked) -> Done:
+        """Try again at once all that wait for their next attempt, if `count` says how many these are."""
+        body = cast("ConfirmBody", asked.body)
+        waiting = self._service.engine.retrying
+        if body.count is None:
+            return Done(result=f"{waiting} records wait for their next attempt. Nothing was changed.", count=waiting)
+        if body.count != waiting:
+            raise Refused(409, f"{waiting} records wait for their next attempt now, not {body.count}: look again.")
+        count = self._service.steer(lambda steering, now: steering.retry(now))
+        return Done(result=f"{count} records are tried again at once.", count=count)
+
+    async def retry(self, asked: Asked) -> Done:
+        """Try one record again at once."""
+        partition, offset = _record_of(asked)
+
+        def operation(steering: Steering, now: float) -> int:
+            return steering.retry(now, partition, offset)
+
+        count = self._service.steer(operation)
+        where = f"{partition} offset {offset}"
+        result = f"{where} is tried again at once." if count else f"{where} does not wait for a time: nothing to do."
+        return Done(result=result, count=count)
+
+    async def skip(self, asked: Asked) -> Done:
+        """Send one record to the dead letters."""
+        partition, offset = _record_of(asked)
+        self._service.steer(lambda steering, now: steering.skip(partition, offset, now))
+        return Done(result=f"{partition} offset {offset} goes to the dead letters.", count=1)
+
+
+def partition_of(asked: Asked) -> TopicPartition:
+    """The partition that a request's path names; raises `Refused` for what is no number."""
+    number = asked.path["partition"]
+    if not number.isascii() or not number.isdigit() or len(number) > 9:
+        raise Refused(400, "A partition is a number from 0.")
+    return TopicPartition(asked.path["topic"], int(number))
+
+
+def _record_of(asked: Asked) -> tuple[TopicPartition, int]:
+    body = cast("RecordBody", asked.body)
+    return TopicPartition(body.topic, body.partition), body.offset

@@ -1,0 +1,61 @@
+"""The console's interface of one delivery service, put together: access, audit, the HTTP interface and the pages."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from hookline.console.access import Access
+from hookline.console.api import Api
+from hookline.console.audit import Audit
+from hookline.console.gateway import Gateway
+from hookline.console.models import SettingItem, SettingsView
+from hookline.console.response_headers import DATA_HEADERS
+from hookline.console.server import ConsoleServer
+from hookline.service.delivery_service import DeliveryService
+from hookline.settings.leaves import leaves, value_at
+from hookline.settings.loading import LoadedSettings
+from hookline.settings.tree import Settings
+from hookline.settings.written import plain_value, written_value
+
+
+class Interface:
+    """Answers what is asked of the console besides health and metrics."""
+
+    def __init__(self, service: DeliveryService, loaded: LoadedSettings) -> None:
+        access, audit = Access(loaded.settings.console), Audit()
+        self._api = Api(service, access, audit, settings_view(loaded))
+        self._gateway = Gateway(access, audit, self._api.routes)
+
+    @property
+    def has_tokens(self) -> bool:
+        """Whether anybody can be told apart from others."""
+        return self._gateway.access.has_tokens
+
+    async def answer(self, request: web.BaseRequest) -> web.StreamResponse:
+        """The answer to a request of a host that may ask; raises `Refused`."""
+        response = await self._gateway.answer(request)
+        if not response.prepared:
+            for name, value in DATA_HEADERS.items():
+                response.headers.setdefault(name, value)
+        return response
+
+    async def stop(self) -> None:
+        """End what goes on: the streams."""
+        await self._api.stream.stop()
+
+
+def console_of(service: DeliveryService, loaded: LoadedSettings) -> ConsoleServer:
+    """The whole console of a service, as the settings have it."""
+    return ConsoleServer(service, loaded.settings.console, Interface(service, loaded))
+
+
+def settings_view(loaded: LoadedSettings) -> SettingsView:
+    """All settings: effective values with secrets masked, defaults, and where each value came from."""
+    defaults = Settings()
+    items = []
+    for key, leaf in leaves().items():
+        value = written_value(plain_value(leaf, value_at(loaded.settings, leaf)))
+        default = written_value(plain_value(leaf, value_at(defaults, leaf)))
+        origin = str(loaded.origin(key))
+        items.append(SettingItem(key=key, value=value, default=default, origin=origin, differs=value != default))
+    return SettingsView(settings=items)
