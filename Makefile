@@ -16,7 +16,7 @@ ARGUMENTS =
 SEEDS = 1000
 SEED =
 
-.PHONY: help setup demo test check lint format docs simulate benchmark lock clean
+.PHONY: help setup demo test check lint format docs simulate chaos benchmark lock clean
 
 help: ## list the commands (what `make` alone does)
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -60,6 +60,13 @@ simulate: setup ## let faults happen in simulated time and check what always hol
 
 benchmark: setup ## measure, against the others too (ARGUMENTS="--help" lists the scenarios)
 	$(BIN)/python -m benchmarks.run $(ARGUMENTS)
+
+CLIENT = aiokafka
+RECORDS = 60000
+FAULTS = 16
+chaos: setup ## let faults happen to real brokers, processes and a service, and take account (SEED=7 CLIENT=librdkafka, or both)
+	@nice -n 5 $(BIN)/python -m tests.chaos --seed $(or $(SEED),1) --client $(CLIENT) \
+	--records $(RECORDS) --faults $(FAULTS) $(ARGUMENTS)
 
 lock: ## renew the locked dependencies from pyproject.toml
 	@python="$(PYTHON)"; [ -n "$$python" ] || python=`sh tools/find_python.sh default` || exit 1; \
