@@ -50,7 +50,7 @@ def _partitions(random: Random) -> list[TopicPartition]:
 
 
 def _settings(random: Random, topics: list[str]) -> dict[str, Any]:
-    session = random.choice((2.0, 3.0, 5.0))
+    session = random.choice((1.0, 2.0, 3.0))
     timeout = random.choice((0.4, 1.0, 2.0))
     order = random.choice(("key", "key", "key", "partition", "none"))
     window = random.choice((5, 10, 20))
@@ -219,12 +219,12 @@ MEMBER_FAULTS = {
     "stop": 0.8,
     "freeze": 1.2,
     "stutter": 0.5,
-    "cut_off": 0.8,
+    "cut_off": 1.2,
     "clock_jump": 0.4,
     "hangup": 0.2,
     "abort": 0.3,
     "client_fails": 0.3,
-    "rejoin": 0.8,
+    "rejoin": 1.2,
 }
 """What happens to one member: killed; SIGTERM; SIGSTOP and SIGCONT, for long or for a moment; cut off from the brokers;
 its clock changed; SIGHUP; a second SIGTERM; its Kafka client gives up; it has the group rebalance."""

@@ -137,7 +137,7 @@ class Faults:
         world = self._world
         process.is_cut_off = True
         world.after(world.settings.kafka.session_timeout, self._put_out_if_cut_off, process)
-        world.after(world.settings.kafka.session_timeout * 0.7 + fault.seconds, self._reconnect, process)
+        world.after(world.settings.kafka.session_timeout * 0.9 + fault.seconds, self._reconnect, process)
 
     def _put_out_if_cut_off(self, process: Process) -> None:
         if process.is_cut_off and not process.is_dead:

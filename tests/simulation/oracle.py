@@ -241,6 +241,8 @@ class Oracle:
             self.broken(6, process.name, f"fetches though it holds {budget.held_bytes} bytes of {bounds.bytes}")
         if budget.held_records + len(entries) >= bounds.records:
             self._world.count("records_bound_reached")
+        if budget.held_bytes + sum(len(entry.value or b"") for entry in entries) >= bounds.bytes:
+            self._world.count("bytes_bound_reached")
         for entry in entries:
             offset = entry.offset
             tenure.given[offset] = entry
@@ -419,10 +421,11 @@ class Oracle:
     # Commits
 
     def commit_asked(
-        self, process: Process, commits: Mapping[TopicPartition, OffsetCommit], last: bool
+        self, process: Process, commits: Mapping[TopicPartition, OffsetCommit]
     ) -> dict[TopicPartition, Tenure]:
         """The process commits; returns the assignments that it commits for."""
-        del last
+        if any(assignment.deferred for assignment in process.service.engine.assignments):
+            self._world.count("map_full")
         own = {tenure.partition: tenure for tenure in process.tenures}
         for partition, commit in commits.items():
             tenure = own.get(partition)

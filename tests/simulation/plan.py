@@ -7,7 +7,7 @@ drawn while it runs, from the seed and from what it is about, so that taking awa
 from __future__ import annotations
 
 import zlib
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from hookline.engine.records import OffsetCommit, TopicPartition
@@ -90,11 +90,3 @@ class Plan:
     heals_at: float
     kinds: tuple[str, ...] = field(default=())
     """What else was drawn that is worth counting."""
-
-    def without_faults(self, kept: list[Fault]) -> Plan:
-        """The same with these faults alone."""
-        return replace(self, faults=tuple(kept))
-
-    def without_entries(self, kept: list[Entry]) -> Plan:
-        """The same with these entries alone."""
-        return replace(self, entries=tuple(kept))

@@ -145,6 +145,8 @@ class Process:
         stood_still = self.world.loop.time() - self.frozen_at
         self.frozen_at = None
         self.commit_trouble_at = self.world.loop.time()
+        if self.aborted_at < self.commit_trouble_at:
+            self.aborted_at = self.commit_trouble_at
         if stood_still > self.world.settings.kafka.session_timeout / 2 and self.tenures:
             self.is_doubtful = True
             self.doubtful_since = self.world.loop.time()

@@ -104,7 +104,7 @@ class SimulatedSource:
     async def commit(self, commits: Mapping[TopicPartition, OffsetCommit]) -> None:
         if self._process.is_dead:
             await self._world.loop.create_future()
-        tenures = self._world.oracle.commit_asked(self._process, commits, last=False)
+        tenures = self._world.oracle.commit_asked(self._process, commits)
         await self._commits.send(commits, tenures)
 
     def pause(self, partitions: Collection[TopicPartition]) -> None:
@@ -239,7 +239,10 @@ class SimulatedSource:
     def _take(self, max_records: int) -> list[Batch]:
         world = self._world
         now = world.now
-        if self._process.is_cut_off or world.active("fetches_stall"):
+        if self._process.is_cut_off:
+            return []
+        if world.active("fetches_stall"):
+            world.count("fetch_stalled")
             return []
         batches: list[Batch] = []
         room = max_records

@@ -6,6 +6,10 @@ import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from hookline.telemetry.log_event import LogEvent
+
+_DULL_FIELDS = frozenset({"topics", "group_id", "url", "client", "sender", "version", "suppressed"})
+
 
 class Story(logging.Handler):
     """Keeps steps as they come, with what the product logs among them; nothing unless it is told."""
@@ -23,7 +27,12 @@ class Story(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """What the product says itself."""
-        self.lines.append(f"{self.clock():9.3f}  {'  (log)':<12}  {record.levelname.lower()}: {record.getMessage()}")
+        said = record.msg
+        if isinstance(said, LogEvent):
+            # Its own text masks keys, differently in each process; those of a simulation are nobody's.
+            fields = " ".join(f"{name}={value!r}" for name, value in said.fields.items() if name not in _DULL_FIELDS)
+            said = f"{said.name} {fields}"
+        self.lines.append(f"{self.clock():9.3f}  {'  (log)':<12}  {record.levelname.lower()}: {said}")
 
     @contextmanager
     def listening(self) -> Iterator[None]:

@@ -134,7 +134,7 @@ class World:
 
     def run(self) -> None:
         """Let everything happen until it is over or something does not hold."""
-        self.tell("world", "{}", self.describe())
+        self._introduce()
         for slot in range(self.plan.members):
             self.after(0.2 * chance(self.plan.seed, "start", slot), self.start_process, slot)
         self.faults.schedule()
@@ -203,15 +203,26 @@ class World:
         latest = self.loop.time() + 60.0
         self.loop.run_until(lambda: False, latest)
 
-    def describe(self) -> str:
-        """What kind of a world it is, in a line."""
+    def _introduce(self) -> None:
+        """What kind of a world it is."""
         plan, deliver = self.plan, self.settings.deliver
         protocol = "cooperative" if plan.cooperative else "eager"
         records = sum(entry.is_record for entry in plan.entries)
-        return (
+        text = (
             f"{plan.members} members, {protocol}; {records} records in {len(self.logs)} partitions; order"
             f" {deliver.order}, {deliver.in_flight} in flight; {len(plan.faults)} faults, until {plan.heals_at:.1f} s"
         )
+        self.tell("world", "{}", text)
+        for section, settings in plan.settings.items():
+            self.tell("settings", "{}: {}", section, ", ".join(f"{name} {value}" for name, value in settings.items()))
+        for partition, log in self.logs.items():
+            start = f"{log.commit.offset} with metadata {log.commit.metadata!r}" if log.commit else "nothing"
+            hostile = [f"{it.offset} {it.kind.replace('_', ' ')}" for it in log.entries if it.kind != "good"]
+            self.tell(
+                "log", "{} ends at {}; committed: {}; {}", partition, log.end, start, ", ".join(hostile) or "all good"
+            )
+        for fault in plan.faults:
+            self.tell("to come", "at {:.2f} s: {}", fault.at, fault)
 
 
 def run(plan: Plan, *, with_story: bool = False) -> Result:
