@@ -12,7 +12,8 @@ from tests.chaos.plan import BEHAVIOURS, Fault, Kind
 from tests.chaos.world import BROKERS, TOPIC, World
 
 _ADDED_PARTITIONS = 2
-_FLAP_SECONDS = (2.5, 4.0)
+_FLAP_SECONDS = (0.5, 3.0)
+_JOIN_SECONDS = 10.0
 _RECOVERY_SECONDS = 60.0
 
 
@@ -101,6 +102,8 @@ async def _flap(member: Member, seconds: float) -> None:
         end, turn = time.monotonic() + seconds, 0
         while time.monotonic() < end:
             await member.start()
+            # In a broker's outage it cannot; it leaves then all the same.
+            await member.joined(_JOIN_SECONDS)
             await asyncio.sleep(_FLAP_SECONDS[turn % len(_FLAP_SECONDS)])
             await member.terminate()
             turn += 1

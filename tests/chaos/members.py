@@ -19,6 +19,9 @@ from hookline.demo.kafka_node import HOST
 
 TERMINATE_SECONDS = 40.0
 _READY_SECONDS = 2.0
+_START_SECONDS = 30.0
+_LOOK_SECONDS = 0.1
+_NO_CONSOLE = "its console does not answer"
 # Partitions that are added are noticed soon.
 _METADATA_OPTIONS = {
     "aiokafka": {"metadata_max_age_ms": 3000},
@@ -48,6 +51,15 @@ class Member:
         """Whether its process is there."""
         return self._process is not None and self._process.running
 
+    async def joined(self, timeout_seconds: float) -> bool:
+        """Wait until it is ready; False when it is not by then."""
+        deadline = time.monotonic() + timeout_seconds
+        while await self.readiness():
+            if not self.running or time.monotonic() > deadline:
+                return False
+            await asyncio.sleep(_LOOK_SECONDS)
+        return True
+
     @property
     def pid(self) -> int:
         """The process id."""
@@ -70,7 +82,10 @@ class Member:
         await self._end(signal.SIGKILL)
 
     async def terminate(self) -> None:
-        """End it in good order."""
+        """End it in good order, once it is up: while Python still starts, SIGTERM ends any process with -15."""
+        deadline = time.monotonic() + _START_SECONDS
+        while self.running and time.monotonic() < deadline and await self.readiness() == _NO_CONSOLE:
+            await asyncio.sleep(_LOOK_SECONDS)
         await self._end(signal.SIGTERM)
 
     def freeze(self) -> None:
@@ -88,13 +103,13 @@ class Member:
             self.lives[-1].cpu_seconds = cpu_seconds
 
     async def readiness(self) -> str:
-        """Empty when it is ready, else why it is not."""
+        """Empty when it is ready, else why it is not; `_NO_CONSOLE` when nobody answers."""
         url = f"http://{HOST}:{self._console_port}/healthz/ready"
         try:
             async with asyncio.timeout(_READY_SECONDS), aiohttp.ClientSession() as session, session.get(url) as answer:
                 return "" if answer.status == 200 else (await answer.text()).strip()
-        except (OSError, TimeoutError, aiohttp.ClientError) as error:
-            return f"its console does not answer: {str(error) or type(error).__name__}"
+        except (OSError, TimeoutError, aiohttp.ClientError):
+            return _NO_CONSOLE
 
     async def close(self) -> None:
         """Make sure that nothing is left of it."""

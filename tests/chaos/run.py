@@ -89,13 +89,8 @@ async def _drain(world: World, options: ChaosOptions) -> Evidence:
     if not await world.delivered_up_to(options.records, DRAIN_SECONDS):
         world.problems.append(f"not all was delivered within {DRAIN_SECONDS:g} s of the end of the faults")
     for member in world.steady_members:
-        trouble = await member.readiness()
-        deadline = time.monotonic() + READY_SECONDS
-        while trouble and time.monotonic() < deadline:
-            await asyncio.sleep(_LOOK_SECONDS)
-            trouble = await member.readiness()
-        if trouble:
-            world.problems.append(f"{member.name} is not ready at the end: {trouble}")
+        if not await member.joined(READY_SECONDS):
+            world.problems.append(f"{member.name} is not ready at the end: {await member.readiness()}")
     lag = await cluster.lag(bootstrap, TOPIC, TOPIC)
     deadline = time.monotonic() + LAG_SECONDS
     while any(lag.values()) and time.monotonic() < deadline:
