@@ -84,7 +84,7 @@ class Member:
     async def terminate(self) -> None:
         """End it in good order, once it is up: while Python still starts, SIGTERM ends any process with -15."""
         deadline = time.monotonic() + _START_SECONDS
-        while self.running and time.monotonic() < deadline and await self.readiness() == _NO_CONSOLE:
+        while self.running and time.monotonic() < deadline and await self.readiness() == _NO_CONSOLE:  # noqa: ASYNC110
             await asyncio.sleep(_LOOK_SECONDS)
         await self._end(signal.SIGTERM)
 
