@@ -12,10 +12,11 @@ from hookline.version import __version__
 COMMANDS = {
     "run": ("hookline.cli.run", "Deliver records until stopped."),
     "demo": ("hookline.cli.demo", "Show records flowing into a service, and take account of every one."),
+    "dead-letters": ("hookline.cli.dead_letters", "Look at dead letters, send them again, delete them."),
     "config": ("hookline.cli.config", "Write, check and show settings."),
     "completion": ("hookline.cli.completion", "Print a script that completes commands in a shell."),
 }
-"""Each command's module, which has the command under its own name, and the line that the help shows for it."""
+"""Each command's module, which has the command under its own name (`_` for `-`), and the line of it in the help."""
 
 
 class LazyGroup(ExampleGroup):
@@ -27,7 +28,7 @@ class LazyGroup(ExampleGroup):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        command: click.Command = getattr(import_module(COMMANDS[cmd_name][0]), cmd_name)
+        command: click.Command = getattr(import_module(COMMANDS[cmd_name][0]), cmd_name.replace("-", "_"))
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

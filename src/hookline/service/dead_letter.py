@@ -27,6 +27,11 @@ HEADER_NAMES = frozenset(
     )
 )
 """The headers that a dead letter gets; those of these names that a record has, from an earlier time, are replaced."""
+REDRIVES_HEADER = "hookline-redrives"
+REDRIVEN_FROM_HEADER = "hookline-redriven-from"
+ORIGINAL_TIMESTAMP_HEADER = "hookline-original-timestamp"
+"""What a redrive gives a record to carry. They are not replaced: a record that fails again after it was redriven has to
+keep the count, so that it is quarantined in the end."""
 _DETAIL_CHARACTERS = 500
 
 
