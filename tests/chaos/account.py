@@ -53,6 +53,8 @@ class Account:
     requests: int = 0
     outcomes: Counter[str] = field(default_factory=Counter)
     longest_wait_seconds: float = 0.0
+    waits_seconds: list[float] = field(default_factory=list)
+    """For each fault the longest that a record waited from its beginning, or its own if that was later."""
 
 
 @dataclass(frozen=True)
@@ -208,6 +210,7 @@ def _check_standing(
 ) -> None:
     """No record waits long while nothing is wrong: so no partition stands, and no group goes on rebalancing."""
     standing: dict[int, float] = {}
+    account.waits_seconds = [0.0] * len(evidence.windows)
     disturbed = sorted((window.started, window.healed) for window in evidence.windows)
     for record_id, found in acceptances.items():
         produced = evidence.produced.get(record_id)
@@ -215,6 +218,10 @@ def _check_standing(
             continue
         waited = found[0].at - produced.acknowledged_at
         account.longest_wait_seconds = max(account.longest_wait_seconds, waited)
+        for at, window in enumerate(evidence.windows):
+            if produced.acknowledged_at < window.healed and found[0].at > window.started:
+                wait = found[0].at - max(produced.acknowledged_at, window.started)
+                account.waits_seconds[at] = max(account.waits_seconds[at], wait)
         if waited > bounds.standing_seconds:
             calm = _longest_calm(produced.acknowledged_at, found[0].at, disturbed)
             if calm > bounds.standing_seconds:

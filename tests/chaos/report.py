@@ -16,12 +16,14 @@ def figures(result: Result) -> dict[str, Any]:
     """A run as numbers, for a file and for comparing."""
     account, evidence = result.account, result.evidence
     recovery: dict[str, list[float]] = defaultdict(list)
-    for window in evidence.windows:
-        # One of two at once would be given the time of the other.
+    waits: dict[str, list[float]] = defaultdict(list)
+    for window, wait in zip(evidence.windows, account.waits_seconds, strict=True):
         others = (it for it in evidence.windows if it is not window)
+        # One of two at once would be given the time of the other.
         alone = not any(it.started < window.healed and window.started < it.healed for it in others)
         if window.recovered is not None and alone:
-            recovery[str(window.fault.kind)].append(round(window.recovered - window.healed, 2))
+            recovery[str(window.fault.kind)].append(round(window.recovered - window.healed, 1))
+            waits[str(window.fault.kind)].append(round(wait, 1))
     peaks = [size for life in evidence.lives for _, size in life.resident_bytes]
     growths = [growth for life in evidence.lives if (growth := growth_bytes(life)) is not None]
     return {
@@ -45,6 +47,7 @@ def figures(result: Result) -> dict[str, Any]:
         "growth_mebibytes_max": round(max(growths, default=0) / 1024 / 1024),
         "dead_letters": len(evidence.dead_letters),
         "recovery_seconds": dict(recovery),
+        "waits_seconds": dict(waits),
     }
 
 
@@ -58,18 +61,23 @@ def summary(found: dict[str, Any]) -> list[str]:
 
 
 def comparison(runs: Sequence[dict[str, Any]]) -> list[str]:
-    """Runs of several clients side by side: seconds to recover for each kind of fault, and the totals."""
+    """Runs of several clients side by side, as a table in Markdown.
+
+    For each kind of fault that came alone: the seconds from its end until all that was written by then was delivered,
+    and the longest that a record waited from its beginning; medians, and the most in brackets.
+    """
     clients = list(dict.fromkeys(run["client"] for run in runs))
     by_client = {client: [run for run in runs if run["client"] == client] for client in clients}
-    lines = [" | ".join(["", "", *clients, ""]).strip(), "|---" * (len(clients) + 1) + "|"]
-    kinds = sorted({kind for run in runs for kind in run["recovery_seconds"]})
-    for kind in kinds:
+    lines = ["| | " + " | ".join(f"{client}: recovered, longest wait" for client in clients) + " |"]
+    lines.append("|---" * (len(clients) + 1) + "|")
+    for kind in sorted({kind for run in runs for kind in run["recovery_seconds"]}):
         cells = []
         for client in clients:
-            times = [time for run in by_client[client] for time in run["recovery_seconds"].get(kind, [])]
-            cells.append(
-                f"{statistics.median(times):.1f} (most {max(times):.1f}, {len(times)} times)" if times else "-"
-            )
+            times = [
+                [time for run in by_client[client] for time in run[name].get(kind, [])]
+                for name in ("recovery_seconds", "waits_seconds")
+            ]
+            cells.append(", ".join(f"{statistics.median(it):.1f} ({max(it):.1f})" for it in times) if times[0] else "-")
         lines.append(f"| {kind} | " + " | ".join(cells) + " |")
     for name in (
         *("repeats", "overlaps", "longest_wait_seconds", "drain_seconds", "cpu_microseconds_a_request"),

@@ -153,6 +153,14 @@ def test_a_partition_that_stands_is_found_only_when_nothing_was_wrong_for_so_lon
     assert waited((1.0, 15.0), (30.0, 31.0)) == []
 
 
+def test_for_each_fault_the_longest_wait_is_told_from_its_beginning():
+    story = Story().written(1).fault(Kind.SERVICE_DOWN, 10.0, 15.0).fault(Kind.KILL, 30.0, 31.0, "m0")
+
+    waits = check(story.delivered(0, at=16.0).evidence, BOUNDS).waits_seconds
+
+    assert [round(wait) for wait in waits] == [6, 0]
+
+
 def life(exit_code: int | None, *, asked: bool = True, killed: bool = False) -> Life:
     return Life("m0.1", "m0", 0.0, exit_code, killed, asked)
 
