@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import json
 import shutil
 import signal
 import sys
@@ -15,7 +16,7 @@ from pathlib import Path
 import uvloop
 from tests.chaos.options import ChaosOptions, parse
 from tests.chaos.plan import draw_plan
-from tests.chaos.report import comparison, figures, summary, to_json
+from tests.chaos.report import comparison, figures, summary
 from tests.chaos.run import Result, run
 
 _ENDED_BY = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -23,20 +24,23 @@ _ENDED_BY = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; 0 when all held, 1 when something fell short, 2 when the run itself could not be done."""
-    options, clients, only_plan = parse(arguments)
-    if only_plan:
+    command = parse(arguments)
+    options = command.options
+    if command.only_plan:
         _print_plan(options)
         return 0
+    if command.compare:
+        _say("\n".join(comparison([json.loads(path.read_text("utf-8")) for path in command.compare])))
+        return 0
     found = []
-    for client in clients:
-        code, result = run_once(dataclasses.replace(options, client=client))
+    for client in command.clients:
+        folder = options.folder / client if options.folder is not None and len(command.clients) > 1 else options.folder
+        code, result = run_once(dataclasses.replace(options, client=client, folder=folder))
         if result is None:
             return code
         found.append(result)
     if len(found) > 1:
-        _say("")
-        for line in comparison([figures(result) for result in found]):
-            _say(line)
+        _say("\n".join(comparison([figures(result) for result in found])))
     short = [result for result in found if result.account.shortfalls]
     for result in short:
         for shortfall in result.account.shortfalls:
@@ -68,7 +72,7 @@ def run_once(options: ChaosOptions) -> tuple[int, Result | None]:
         _say(f"seed {options.seed}: the run itself failed: {type(error).__name__}: {error}; logs in {folder}")
         return 2, None
     found = figures(result)
-    (folder / "result.json").write_text(to_json(found) + "\n", "utf-8")
+    (folder / "result.json").write_text(json.dumps(found) + "\n", "utf-8")
     for line in summary(found):
         say(line)
     if result.account.shortfalls:

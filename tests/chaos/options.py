@@ -32,8 +32,18 @@ class ChaosOptions:
     folder: Path | None = None
 
 
-def parse(arguments: Sequence[str] | None) -> tuple[ChaosOptions, tuple[str, ...], bool]:
-    """The options, the clients to run with, and whether only the plan is asked for."""
+@dataclass(frozen=True)
+class Command:
+    """What is asked for: to print the plan alone, to compare results of earlier runs, or to run with these clients."""
+
+    options: ChaosOptions
+    clients: tuple[str, ...]
+    only_plan: bool
+    compare: tuple[Path, ...]
+
+
+def parse(arguments: Sequence[str] | None) -> Command:
+    """The command line; ends the process with 2 when it is wrong."""
     usual = ChaosOptions()
     parser = argparse.ArgumentParser(
         prog="python -m tests.chaos", description="Three brokers, three processes of `hookline run`, and faults."
@@ -53,6 +63,9 @@ def parse(arguments: Sequence[str] | None) -> tuple[ChaosOptions, tuple[str, ...
     )
     parser.add_argument("--folder", type=Path, help="where to keep logs and the account, also of a run that holds")
     parser.add_argument("--plan", action="store_true", help="print the plan and end")
+    parser.add_argument(
+        "--compare", type=Path, nargs="+", default=(), metavar="FILE", help="compare the result.json of runs, and end"
+    )
     given = parser.parse_args(arguments)
     for setting in given.set:
         if "=" not in setting:
@@ -67,7 +80,8 @@ def parse(arguments: Sequence[str] | None) -> tuple[ChaosOptions, tuple[str, ...
         settings=dict(setting.split("=", 1) for setting in given.set),
         folder=given.folder,
     )
-    return options, CLIENTS if given.client == "both" else (given.client,), given.plan
+    clients = CLIENTS if given.client == "both" else (given.client,)
+    return Command(options, clients, given.plan, tuple(given.compare))
 
 
 def _at_least(least: int):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import statistics
 from collections import defaultdict
 from collections.abc import Sequence
@@ -86,8 +85,3 @@ def comparison(runs: Sequence[dict[str, Any]]) -> list[str]:
         cells = [", ".join(str(run[name]) for run in by_client[client]) for client in clients]
         lines.append(f"| {name.replace('_', ' ')} | " + " | ".join(cells) + " |")
     return lines
-
-
-def to_json(found: dict[str, Any]) -> str:
-    """One line."""
-    return json.dumps(found)
