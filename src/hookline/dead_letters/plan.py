@@ -15,8 +15,8 @@ from hookline.dead_letters.marks import Marks, Progress
 from hookline.engine.records import TopicPartition
 
 NAMED_MAX = 1000
-"""So many of those that are skipped are named; all are counted. What was redriven before is named only when it was asked
-for by its position."""
+"""So many of those that are skipped are named; all are counted. What was redriven before is named only when it was
+asked for by its position."""
 
 
 class Target(StrEnum):

@@ -2,7 +2,7 @@
 
 It reads the dead letters of a plan, sends each to its source topic or straight to the destination, and commits what it
 redrove, in a consumer group of its own. At least once: after a crash, what was under way and what was redriven since
-the last commit (within a second, or `COMMIT_RECORDS`) is sent once more, and nothing is left out.
+the last commit (some tenths of a second, or `COMMIT_RECORDS`) is sent once more, and nothing is left out.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from hookline.settings.tree import Settings
 SESSION_SECONDS_MAX = 15.0
 """A redrive that died is forgotten after so long, or after `kafka.session_timeout` when that is shorter."""
 COMMIT_RECORDS = 200
-_COMMIT_SECONDS_MAX = 1.0
+_COMMIT_SECONDS_MAX = 0.25
 _LOOK_SECONDS = 0.05
 _PROGRESS_SECONDS = 0.2
 
@@ -202,9 +202,12 @@ class Redrive:
         return self._source.is_exhausted and not engine.budget.held_records and not engine.assignments.due_commits()
 
     def _out_of_patience(self) -> HooklineError:
-        done = f"{self._source.redriven} of {self._plan.count} were redriven; run it again to go on"
-        problem = self._trouble() or self._sender.last_problem or "no answer"
-        text = f"nothing succeeded for {self._patience_seconds:g} s (--patience): {problem}. {done}"
+        problem = f"the last attempt: {self._sender.last_problem or 'no answer'}"
+        detail = self._service.status().destination_detail
+        text = (
+            f"nothing succeeded for {self._patience_seconds:g} s (--patience), {problem}. {detail}"
+            f" {self._source.redriven} of {self._plan.count} were redriven; run it again to go on"
+        )
         return DestinationError(text) if self._plan.target is Target.DESTINATION else WriteFailed(text)
 
     def _check_room(self) -> None:
