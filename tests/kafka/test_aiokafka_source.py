@@ -121,6 +121,28 @@ async def test_where_the_log_of_a_paused_partition_ends_is_asked_for(
         assert member.source.position(partition) == 0
 
 
+async def test_what_was_read_ahead_of_a_paused_partition_is_kept_and_not_read_again(tools: KafkaTools) -> None:
+    topic = await tools.make_topic()
+    await tools.produce(topic, [b"x" * 1000] * 500)
+    partition = TopicPartition(topic, 0)
+    async with joined(kafka_settings("aiokafka", tools.bootstrap, topic)) as member:
+        await member.until(lambda: member.owned)
+        await member.hold()
+        while not await member.fetch_once(1):
+            pass
+        fetcher = consumer_of(member)._fetcher
+        read_ahead = list(fetcher._records.values())
+        assert read_ahead
+        for _ in range(5):
+            member.source.pause([partition])
+            assert await member.fetch_once(1, 0.0) == []
+            assert list(fetcher._records.values()) == read_ahead
+            member.source.resume([partition])
+            (batch,) = await member.fetch_once(1)
+            assert len(batch.records) == 1
+        assert list(fetcher._records.values()) == read_ahead
+
+
 async def test_a_client_that_hangs_does_not_keep_us_from_ending(
     tools: KafkaTools, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

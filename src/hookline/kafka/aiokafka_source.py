@@ -175,7 +175,11 @@ class AiokafkaSource:
                 self._question = None
                 return self._hand_over(question.result(), epoch, max_records)
             now = time.monotonic()
-            partitions = [p.client_partition for p in self._owned().values() if p.set_aside_until <= now]
+            # Asked for one that is paused, the client (0.14) throws away what it has read ahead of it, reads that once
+            # more later, and leaves it to the garbage collector, which is in no hurry.
+            partitions = [
+                p.client_partition for p in self._owned().values() if p.set_aside_until <= now and not p.paused
+            ]
             # With no partition named the client would read all, and in a rebalance it would wait for its end.
             if self._membership.changing or not partitions:
                 return []
