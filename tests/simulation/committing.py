@@ -52,6 +52,8 @@ class CommitConnection:
         except TimeoutError:
             raise KafkaUnavailable("no answer to the commit") from None
         finally:
+            if answer != "taken":
+                self._process.conduct.commit_failed([tenures[partition] for partition in stored])
             self._process.commit_asked_at = float("inf")
             if answer != "taken" or world.loop.time() > asked_at + 0.05:
                 self._process.commit_trouble_at = world.loop.time()
@@ -60,6 +62,7 @@ class CommitConnection:
         if answer == "rejected":
             raise CommitRejected("the metadata is too long")
         world.oracle.commit_taken(self._process, asked_at)
+        self._process.conduct.commit_heard(tenures, stored)
 
     def _set_out(
         self, stored: dict[TopicPartition, StoredCommit], sender: tuple[int, int], reply: asyncio.Future[str]

@@ -36,6 +36,8 @@ PROPERTIES = {
     10: "a service that asks to wait or to stop is obeyed",
     11: "nothing is sent for partitions that are not assigned, or are being given back",
     12: "the process raises nothing but errors of its own, and ends when it is asked to",
+    13: "a service that is down is sent one record at a time and nothing is fetched, and one that is back is noticed",
+    14: "partitions are given back in time, drained and committed",
 }
 
 
@@ -337,7 +339,8 @@ class Oracle:
         elif status == 410:
             process.wait(float("inf"), "it answered 410")
         elif status == 0 or status in (408, 425, 429) or (status >= 500 and status != 501):
-            tenure.failures[offset] = tenure.failures.get(offset, 0) + 1
+            counts = process.conduct.counts_against_record(attempt, status)
+            tenure.failures[offset] = tenure.failures.get(offset, 0) + counts
             asked = attempt.retry_after_seconds
             if attempt.retry_after_moment is not None:
                 # What a clock that is wrong makes of a moment is its own affair.

@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 from unittest.mock import patch
 
+from tests.simulation.conduct import Conduct
 from tests.simulation.loop import Owner
 from tests.simulation.oracle import Tenure
 from tests.simulation.sender import SimulatedSender
@@ -65,6 +66,7 @@ class Process:
         self.commit_asked_at = float("inf")
         self.waits_until: float | None = None
         self.waits_for = ""
+        self.conduct = Conduct(self)
         self.sender = SimulatedSender(self)
         self.source = SimulatedSource(self)
         self.sink = SimulatedSink(self)
@@ -78,7 +80,7 @@ class Process:
                 wall_clock=lambda: world.wall_time + self.wall_offset,
                 random=world.random("jitter", self.name).random,
             )
-        self.owner.after_step = lambda: world.oracle.check_process(self)
+        self.owner.after_step = self._check
         self.running = self.owner.context.run(world.loop.create_task, self.service.run())
         self.running.add_done_callback(self._ended, context=world.context)
         self._look_again()
@@ -97,10 +99,16 @@ class Process:
             self.world.oracle.broken(12, self.name, f"ends with {type(error).__name__}: {error}")
         elif error is None and not self.was_asked_to_stop:
             self.world.oracle.broken(12, self.name, "ends though nobody asked it to")
+        elif error is not None and self.source.was_started and self.source.failure is None:
+            self.world.oracle.broken(12, self.name, f"ends with {type(error).__name__}, which is no reason to: {error}")
         elif error is not None:
             self.world.count("ended_with_an_error")
         self.kill()
         self.world.ended(self)
+
+    def _check(self) -> None:
+        self.world.oracle.check_process(self)
+        self.conduct.check()
 
     def _look_again(self) -> None:
         self.world.loop.call_later(_LOOK_SECONDS, self._look, context=self.owner.context)
@@ -144,7 +152,7 @@ class Process:
             return
         stood_still = self.world.loop.time() - self.frozen_at
         self.frozen_at = None
-        self.commit_trouble_at = self.world.loop.time()
+        self.commit_trouble_at = self.conduct.thawed_at = self.world.loop.time()
         if self.aborted_at < self.commit_trouble_at:
             self.aborted_at = self.commit_trouble_at
         if stood_still > self.world.settings.kafka.session_timeout / 2 and self.tenures:

@@ -76,6 +76,7 @@ class SimulatedSender:
         attempt = Attempt(self, delivery, self._world.loop.time() + self._timeout_seconds)
         self.attempts[delivery] = attempt
         self._world.oracle.sent(self._process, attempt)
+        self._process.conduct.sent(attempt)
         self._world.tell(self._process.name, "sends {}, attempt {}", attempt.entry, attempt.number)
         if self._process.source.is_put_out:
             self._world.count("sent_by_one_who_was_put_out")
@@ -85,6 +86,7 @@ class SimulatedSender:
         attempt = self.attempts.pop(delivery, None)
         if attempt is not None:
             attempt.is_cancelled = True
+            self._process.conduct.ended(attempt)
             self._world.count("attempt_cancelled")
 
     def tick(self, now: float) -> bool:
@@ -115,6 +117,7 @@ class SimulatedSender:
         self.attempts.pop(attempt.delivery, None)
         world.tell(process.name, "hears of {}: {}", attempt.entry, outcome_words(outcome))
         world.oracle.answered(process, attempt, outcome)
+        was_probe = process.conduct.ended(attempt)
         if attempt.tenure.state == "over":
             world.count("stale_answer")
             before = process.figures()
@@ -125,6 +128,7 @@ class SimulatedSender:
                 world.oracle.broken(5, process.name, text)
         else:
             self._on_outcome(attempt.delivery, outcome)
+            process.conduct.told(attempt, outcome.status if isinstance(outcome, Answer) else 0, was_probe)
 
 
 def outcome_words(outcome: Outcome) -> str:

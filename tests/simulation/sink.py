@@ -6,6 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from tests.simulation.oracle import Tenure
+from tests.simulation.plan import Entry
 from tests.simulation.source import TENURE_HEADER, Mark
 
 from hookline.engine.records import TopicPartition
@@ -53,6 +54,14 @@ class SimulatedSink:
         reason = (headers["hookline-reason"] or b"").decode()
         world.tell(process.name, "writes a dead letter of {}: {}", entry, reason)
         world.oracle.dead_letter_asked(process, tenure, entry, record)
+        process.conduct.writing[tenure] = process.conduct.writing.get(tenure, 0) + 1
+        try:
+            await self._answer(tenure, entry)
+        finally:
+            process.conduct.writing[tenure] -= 1
+
+    async def _answer(self, tenure: Tenure, entry: Entry) -> None:
+        world, process = self._world, self._process
         timeout = world.settings.dead_letter.write_timeout
         seconds = 0.02 * self._random.random()
         if world.active("dead_letters_late"):

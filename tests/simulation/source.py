@@ -69,12 +69,13 @@ class SimulatedSource:
         self._commits = CommitConnection(process, self)
         self._fetch_waits: asyncio.Future[None] | None = None
         self._coordination: asyncio.Task[None] | None = None
-        self._stopped = False
+        self.was_started = self._stopped = False
 
     # The port
 
     async def start(self, listener: AssignmentListener) -> None:
         self._listener = listener
+        self.was_started = True
         await asyncio.sleep(self._random.uniform(0.0, 0.1))
         if self._process.is_dead:
             return
@@ -84,6 +85,7 @@ class SimulatedSource:
 
     async def fetch(self, max_records: int, timeout_seconds: float) -> Sequence[Batch]:
         loop = self._world.loop
+        self._process.conduct.fetches(max_records)
         self.polled_at = loop.time()
         deadline = self.polled_at + timeout_seconds
         await asyncio.sleep(0)
@@ -105,6 +107,7 @@ class SimulatedSource:
         if self._process.is_dead:
             await self._world.loop.create_future()
         tenures = self._world.oracle.commit_asked(self._process, commits)
+        self._process.conduct.commit_asked([tenures[partition] for partition in commits if partition in tenures])
         await self._commits.send(commits, tenures)
 
     def pause(self, partitions: Collection[TopicPartition]) -> None:
@@ -195,7 +198,9 @@ class SimulatedSource:
         world, oracle = self._world, self._world.oracle
         tenures = {partition: self.owned[partition].tenure for partition in partitions}
         oracle.revoking(self._process, tenures)
+        asked_at = world.loop.time()
         last = await self._listener.on_revoked(partitions)
+        self._process.conduct.gave_back(tenures, last, asked_at)
         oracle.revoked(self._process, tenures, last)
         for partition in partitions:
             self.owned.pop(partition, None)

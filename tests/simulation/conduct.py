@@ -1,0 +1,171 @@
+"""How one process treats the service, and how it gives partitions back: what is owed beyond what the books show.
+
+Unlike the oracle's books, some of this goes by whether the product itself says that the destination is down.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import TYPE_CHECKING
+
+from tests.simulation.logs import StoredCommit
+
+from hookline.engine.records import OffsetCommit, TopicPartition
+from hookline.engine.status import DestinationState
+from hookline.settings.deliver import DRAIN_SHARE_OF_SESSION
+
+if TYPE_CHECKING:
+    from tests.simulation.oracle import Tenure
+    from tests.simulation.process import Process
+    from tests.simulation.sender import Attempt
+
+_SLACK_SECONDS = 0.1
+"""How much later than it is due something may be done."""
+_OUTAGE_STATUSES = frozenset({0, 408, 429, 502, 503, 504})
+"""What says something of the service and not of the record; 0 is an attempt without an answer."""
+
+
+class Conduct:
+    """What is known of one process for this. `thawed_at` is when it last went on after it stood still."""
+
+    def __init__(self, process: Process) -> None:
+        self._process = process
+        self._world = process.world
+        self._deliver = process.world.settings.deliver
+        session = process.world.settings.kafka.session_timeout
+        self._drain_seconds = min(self._deliver.drain_timeout, session * DRAIN_SHARE_OF_SESSION)
+        self._probes: set[Attempt] = set()
+        self._failed: set[tuple[Tenure, int]] = set()
+        self._successes_seen: dict[tuple[Tenure, int], int] = {}
+        self._successes_in_a_row = 0
+        self._taken: dict[Tenure, StoredCommit] = {}
+        self._owed_since: dict[Tenure, float] = {}
+        self.writing: dict[Tenure, int] = {}
+        self.thawed_at = 0.0
+
+    def _broken(self, number: int, text: str) -> None:
+        self._world.oracle.broken(number, self._process.name, text)
+
+    @property
+    def _now(self) -> float:
+        return self._world.loop.time()
+
+    @property
+    def _down(self) -> bool:
+        return self._process.service.engine.breaker.down
+
+    # The service
+
+    def fetches(self, max_records: int) -> None:
+        """It asks for records."""
+        if max_records > 1 and self._down:
+            self._broken(13, f"fetches up to {max_records} records while the destination is down")
+
+    def sent(self, attempt: Attempt) -> None:
+        """It has sent a request."""
+        counted = attempt.tenure.failures.get(attempt.entry.offset, 0)
+        if attempt.number > counted + 1:
+            self._broken(8, f"sends {attempt.entry} as attempt {attempt.number}, though {counted} failures count")
+        if self._down:
+            if self._probes:
+                other = next(iter(self._probes)).entry
+                self._broken(13, f"sends {attempt.entry} while the destination is down, and {other} is under way")
+            self._probes.add(attempt)
+
+    def ended(self, attempt: Attempt) -> bool:
+        """This one is under way no longer; whether it was sent while the destination was down."""
+        was_probe = attempt in self._probes
+        self._probes.discard(attempt)
+        return was_probe
+
+    def counts_against_record(self, attempt: Attempt, status: int) -> bool:
+        """Whether a failure that is about to be told may count: not while the destination is down, and what says
+        something of the service only for the first time, or when another was delivered since the record failed last."""
+        key = (attempt.tenure, attempt.entry.offset)
+        first = key not in self._failed
+        seen = self._successes_seen.get(key, 0)
+        self._successes_seen[key] = self._process.successes
+        if self._down:
+            return False
+        return status not in _OUTAGE_STATUSES or first or self._process.successes > seen
+
+    def told(self, attempt: Attempt, status: int, was_probe: bool) -> None:
+        """It was told an outcome of an assignment that is not over."""
+        if not 200 <= status < 300:
+            self._failed.add((attempt.tenure, attempt.entry.offset))
+            self._successes_in_a_row = 0
+            return
+        self._successes_in_a_row += 1
+        if was_probe and self._down:
+            self._broken(13, f"says that the destination is down, though {attempt.entry} was delivered as a probe")
+        state = self._process.service.engine.breaker.state
+        if self._successes_in_a_row > 2 * self._deliver.in_flight + 2 and state is not DestinationState.CLOSED:
+            self._broken(13, f"says that the destination is {state.value} after {self._successes_in_a_row} successes")
+
+    # Commits
+
+    def commit_asked(self, tenures: Collection[Tenure]) -> None:
+        """It commits for these."""
+        for tenure in tenures:
+            self._owed_since.pop(tenure, None)
+
+    def commit_failed(self, tenures: Collection[Tenure]) -> None:
+        """It heard that a commit for these was refused, or heard nothing in time."""
+        for tenure in tenures:
+            self._owed_since.setdefault(tenure, self._now)
+
+    def commit_heard(
+        self, tenures: Mapping[TopicPartition, Tenure], stored: Mapping[TopicPartition, StoredCommit]
+    ) -> None:
+        """It heard that a commit was taken."""
+        for partition, commit in stored.items():
+            self._taken[tenures[partition]] = commit
+
+    def gave_back(
+        self, tenures: Mapping[TopicPartition, Tenure], last: Mapping[TopicPartition, OffsetCommit], asked_at: float
+    ) -> None:
+        """It has given these back, which it was asked to at that time of the loop."""
+        process = self._process
+        if process.is_dead or process.sender.is_stopped:
+            return
+        took = self._now - asked_at
+        stood_still = self.thawed_at > asked_at
+        if took > self._drain_seconds + _SLACK_SECONDS and not stood_still:
+            self._broken(14, f"gives back {', '.join(map(str, tenures.values()))} after {took:.3f} s")
+        for partition, tenure in tenures.items():
+            under_way = len(tenure.in_flight) + self.writing.get(tenure, 0)
+            if under_way and took < self._drain_seconds and not stood_still:
+                self._broken(14, f"gives back {tenure} after {took:.3f} s while {under_way} are under way")
+            self._check_last_commit(tenure, last.get(partition))
+
+    def _check_last_commit(self, tenure: Tenure, commit: OffsetCommit | None) -> None:
+        """What was settled is in the last commit, or was in one that was taken."""
+        taken = self._taken.get(tenure)
+        if commit is None:
+            forgotten = [
+                offset
+                for offset in tenure.settled_at
+                if taken is None or (offset >= taken.offset and offset not in taken.settled)
+            ]
+        else:
+            first = min(tenure.unsettled, default=tenure.position)
+            forgotten = [offset for offset in tenure.settled_at if commit.offset <= offset < first]
+        if forgotten:
+            self._broken(14, f"gives back {tenure} without committing {sorted(forgotten)}")
+
+    # After each step
+
+    def check(self) -> None:
+        """What can be said after each step."""
+        process = self._process
+        now, held_until = self._now, process.service.engine.breaker.held_until
+        cap = self._world.settings.retry.retry_after_cap
+        if held_until is not None and held_until > now + cap + 1e-6:
+            self._broken(10, f"waits another {held_until - now:.3f} s, of {cap:g} at most that a service may ask for")
+        if not self._owed_since or process.was_asked_to_stop or process.source.failure is not None:
+            return
+        overdue = now - self._world.settings.commit.interval - _SLACK_SECONDS
+        for tenure, since in self._owed_since.items():
+            waits = process.commit_asked_at <= now
+            if tenure.state == "held" and max(since, self.thawed_at) < overdue and not waits:
+                self._broken(9, f"has not committed {tenure} again after a commit of it failed")
