@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from base64 import b64decode, b64encode
 from random import Random
 from typing import Any
 
 from tests.simulation.plan import GOOD, Entry, Fault, Plan
 
+from hookline.engine.offset_map import encode
 from hookline.engine.records import OffsetCommit, TopicPartition
 
 MAX_DEPTH = 8
@@ -146,9 +148,17 @@ def _logs(
             offset += 1
         ends[partition] = offset
         if start and random.random() < 0.5:
-            metadata = random.choice(("", "of another tool", "~AAAA", "~" + "x" * 40, "\u3401\u4444"))
+            metadata = random.choice(("", "of another tool", "~AAAA", "\u3401\u4444", *_maps_of_others(start)))
             committed[partition] = OffsetCommit(start, metadata)
     return entries, ends, committed
+
+
+def _maps_of_others(committed: int) -> tuple[str, str]:
+    """What looks like a map of ours and is none of this commit: one made for the offset before, and a damaged one."""
+    settled = [(committed + 1, committed + 4)]
+    payload = bytearray(b64decode(encode(committed, settled, 4096, wide=False)[1:] + "=="))
+    payload[1] ^= 0xFF
+    return encode(committed - 1, settled, 4096, wide=False), f"~{b64encode(payload).decode().rstrip('=')}"
 
 
 HOSTILE = (
