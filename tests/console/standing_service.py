@@ -8,6 +8,7 @@ from typing import Any
 from hookline.engine.delivery import Delivery
 from hookline.engine.records import Batch, OffsetCommit, SourceRecord, TopicPartition
 from hookline.engine.verdicts import Outcome
+from hookline.errors import KafkaUnavailable
 from hookline.http.ports import OnOutcome
 from hookline.service.delivery_service import DeliveryService
 from hookline.settings.loading import LoadedSettings, load_settings
@@ -102,3 +103,6 @@ class StandingService:
 class _Sink:
     async def start(self) -> None: ...
     async def stop(self) -> None: ...
+
+    async def partition_count(self, topic: str) -> int:
+        raise KafkaUnavailable("there is no Kafka here")

@@ -222,7 +222,11 @@ async def test_a_record_is_skipped_into_the_dead_letters(guarded: Console) -> No
     assert (status, "under way" in document["reason"]) == (409, True)
     guarded.standing.answer(Answer(503))
     assert (await guarded.browser.post("/api/v1/records/skip", record))[0] == 200
-    assert guarded.standing.service.engine.retrying == 0
+    assignment = guarded.standing.service.engine.assignments.get(HERE)
+    assert assignment is not None
+    [held] = assignment.ledger.deliveries()
+    assert held.trouble is not None
+    assert held.trouble.reason == "skipped"
 
 
 async def test_a_request_that_is_repeated_with_its_key_changes_nothing_again(guarded: Console) -> None:

@@ -48,14 +48,11 @@ class DeliveryViews:
         )
 
     def _curl(self, trace: Trace) -> str | None:
-        """The request to try by hand. Credentials are left out, and so is a body that was not kept whole."""
+        """The request to try by hand, with credentials left out and the body as it may be seen; whole bodies only."""
         deliver = self._service.settings.deliver
         value = trace.value or b""
-        try:
-            body = value.decode()
-        except UnicodeDecodeError:
-            return None
-        if trace.value_bytes > len(value) or not body.replace("\n", "").replace("\t", "").isprintable():
+        body = payload_text(value, shown=True)
+        if trace.value_bytes > len(value) or body is None:
             return None
         content_type = deliver.content_type or ("application/json" if deliver.body == "json" else "")
         parts = ["curl", "-i", "-X", deliver.method]

@@ -48,7 +48,7 @@ class Gateway:
         """The answer; raises `Refused` with what is wrong."""
         self._limit_rate()
         route, parameters = self.router.find(request.method, request.path)
-        identity = self.access.identify(request.headers, request.cookies.get(COOKIE), self._clock())
+        identity = self.identify(request)
         if not route.changes:
             self._check_role(route, identity, request)
             if request.body_exists:
@@ -62,6 +62,10 @@ class Gateway:
         except (Refused, HooklineError) as error:
             self._note(route, identity, request, f"refused: {error}")
             raise
+
+    def identify(self, request: web.BaseRequest) -> Identity:
+        """Who asks."""
+        return self.access.identify(request.headers, request.cookies.get(COOKIE), self._clock())
 
     def _check_role(self, route: Route, identity: Identity, request: web.BaseRequest) -> None:
         if identity.role >= route.role:

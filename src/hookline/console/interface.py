@@ -9,7 +9,9 @@ from hookline.console.api import Api
 from hookline.console.audit import Audit
 from hookline.console.gateway import Gateway
 from hookline.console.models import SettingItem, SettingsView
+from hookline.console.pages import Pages
 from hookline.console.response_headers import DATA_HEADERS
+from hookline.console.routing import Refused
 from hookline.console.server import ConsoleServer
 from hookline.service.delivery_service import DeliveryService
 from hookline.settings.leaves import leaves, value_at
@@ -22,9 +24,10 @@ class Interface:
     """Answers what is asked of the console besides health and metrics."""
 
     def __init__(self, service: DeliveryService, loaded: LoadedSettings) -> None:
-        access, audit = Access(loaded.settings.console), Audit()
-        self._api = Api(service, access, audit, settings_view(loaded))
-        self._gateway = Gateway(access, audit, self._api.routes)
+        access, audit, settings = Access(loaded.settings.console), Audit(), settings_view(loaded)
+        self._api = Api(service, access, audit, settings)
+        self._pages = Pages(self._api, access, audit, settings, loaded.settings.kafka.group_id)
+        self._gateway = Gateway(access, audit, [*self._api.routes, *self._pages.routes])
 
     @property
     def has_tokens(self) -> bool:
@@ -33,7 +36,14 @@ class Interface:
 
     async def answer(self, request: web.BaseRequest) -> web.StreamResponse:
         """The answer to a request of a host that may ask; raises `Refused`."""
-        response = await self._gateway.answer(request)
+        try:
+            response = await self._gateway.answer(request)
+        except Refused as refused:
+            if not _wants_page(request):
+                raise
+            if refused.status == 401:
+                return web.Response(status=303, headers=DATA_HEADERS | {"Location": "/login"})
+            return self._pages.refused(refused, self._gateway.identify(request).role)
         if not response.prepared:
             for name, value in DATA_HEADERS.items():
                 response.headers.setdefault(name, value)
@@ -42,6 +52,10 @@ class Interface:
     async def stop(self) -> None:
         """End what goes on: the streams."""
         await self._api.stream.stop()
+
+
+def _wants_page(request: web.BaseRequest) -> bool:
+    return "text/html" in request.headers.get("Accept", "") and not request.path.startswith("/api/")
 
 
 def console_of(service: DeliveryService, loaded: LoadedSettings) -> ConsoleServer:

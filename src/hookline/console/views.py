@@ -15,7 +15,6 @@ from hookline.console.models import (
     Totals,
 )
 from hookline.console.payloads import key_text
-from hookline.engine.offset_map import capacity_bytes
 from hookline.engine.records import TopicPartition
 from hookline.engine.status import DestinationState, EngineStatus, PartitionStatus
 from hookline.errors import OperationRefused
@@ -163,8 +162,7 @@ class Views:
     def _partition(self, status: PartitionStatus, lag: Lag) -> Partition:
         service, place = self._service, status.partition
         assignment = service.engine.assignments.get(place)
-        options = service.engine.options
-        room = capacity_bytes(options.map_limit_characters, options.map_wide)
+        room = service.engine.assignments.map_format.capacity_bytes
         behind_records, behind_seconds = lag.get(place, (None, None))
         return Partition(
             topic=place.topic,

@@ -1,0 +1,161 @@
+// What the pages do beyond what the server renders: actions with a question and a key, times, theme, plots, staleness.
+"use strict";
+
+const byId = (id) => document.getElementById(id);
+const stored = (name, fallback) => { try { return localStorage.getItem(name) || fallback; } catch { return fallback; } };
+const store = (name, value) => { try { localStorage.setItem(name, value); } catch { /* Private windows have none. */ } };
+
+function tell(text, bad) {
+  const line = document.createElement("p");
+  line.textContent = text;
+  line.className = bad ? "bad" : "";
+  byId("told").append(line);
+  setTimeout(() => line.remove(), bad ? 12000 : 6000);
+}
+
+// Requests
+
+const newKey = () => Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
+
+async function send(method, path, body, key) {
+  const headers = { "Content-Type": "application/json" };
+  if (key) headers["Idempotency-Key"] = key;
+  try {
+    const response = await fetch(path, { method, headers, body: body === undefined ? undefined : JSON.stringify(body) });
+    const answer = await response.json();
+    return { ok: response.ok, status: response.status, answer };
+  } catch {
+    return { ok: false, status: 0, answer: { reason: "The process did not answer." } };
+  }
+}
+
+function ask(text) {
+  const dialog = byId("ask");
+  byId("ask-text").textContent = text;
+  dialog.returnValue = "no";
+  dialog.showModal();
+  byId("ask-no").focus();
+  return new Promise((resolve) => dialog.addEventListener("close", () => resolve(dialog.returnValue === "yes"), { once: true }));
+}
+
+async function act(button) {
+  const path = button.dataset.post;
+  let text = button.dataset.confirm || "";
+  let body = button.dataset.body ? undefined : {};
+  if (button.dataset.body === "count") {
+    const counted = await send("POST", path, {});
+    if (!counted.ok) return tell(counted.answer.reason, true);
+    if (!counted.answer.count) return tell(counted.answer.result);
+    body = { count: counted.answer.count };
+    text = `${text} This concerns ${counted.answer.count} records.`;
+  } else if (button.dataset.body) {
+    body = JSON.parse(button.dataset.body);
+  }
+  if (text && !(await ask(text))) return;
+  const done = await send("POST", path, Object.keys(body).length ? body : undefined, newKey());
+  tell(done.ok ? done.answer.result : done.answer.reason, !done.ok);
+  refresh();
+}
+
+function refresh() {
+  const content = byId("content");
+  if (window.htmx && content.hasAttribute("hx-get")) htmx.trigger(content, "sse:message");
+}
+
+document.addEventListener("click", async (event) => {
+  const button = event.target.closest("button");
+  if (!button) return;
+  if (button.dataset.post) await act(button);
+  else if (button.dataset.delete) { await send("DELETE", button.dataset.delete); location.assign("/login"); }
+  else if (button.dataset.copy) {
+    try { await navigator.clipboard.writeText(byId(button.dataset.copy).textContent); tell("Copied."); }
+    catch { tell("The browser did not let it be copied: select it by hand.", true); }
+  }
+});
+
+document.addEventListener("submit", async (event) => {
+  if (event.target.id !== "login") return;
+  event.preventDefault();
+  const done = await send("POST", "/api/v1/session", { token: new FormData(event.target).get("token") });
+  if (done.ok) location.assign("/");
+  else tell(done.answer.reason, true);
+});
+
+// Times
+
+function showTimes() {
+  const local = stored("zone", "utc") === "local";
+  byId("zone").textContent = local ? "Local" : "UTC";
+  for (const time of document.querySelectorAll("time[datetime]")) {
+    const at = new Date(time.dateTime);
+    const iso = (local ? new Date(at - at.getTimezoneOffset() * 60000) : at).toISOString();
+    const text = `${iso.slice(0, 10)} ${iso.slice(11, 19)}`;
+    if (time.textContent !== text) time.textContent = text;
+    time.title = at.toString();
+  }
+}
+
+// Staleness: the stream speaks once a second.
+
+let heardAt = Date.now();
+const streams = () => document.body.hasAttribute("sse-connect");
+setInterval(() => { byId("stale").hidden = !streams() || Date.now() - heardAt < 5000; }, 1000);
+document.addEventListener("htmx:sseMessage", () => { heardAt = Date.now(); });
+document.addEventListener("htmx:afterSettle", showTimes);
+document.addEventListener("htmx:responseError", (event) => { if (event.detail.xhr.status === 401) location.assign("/login"); });
+
+// Plots
+
+const NAMES = {
+  delivered_per_second: "delivered", failed_per_second: "failed", lag_records: "behind", attempt_p50_seconds: "p50",
+  attempt_p99_seconds: "p99", in_flight: "in flight", retrying: "retrying",
+};
+const COLOURS = ["#2f7ed8", "#d9722e"];
+
+async function drawPlots() {
+  const places = [...document.querySelectorAll("[data-plot]")];
+  if (!places.length || !window.uPlot) return;
+  const response = await fetch("/api/v1/history");
+  if (!response.ok) return;
+  const history = await response.json();
+  for (const place of places) {
+    const series = place.dataset.plot.split(" ");
+    const data = [history.at, ...series.map((name) => history[name])];
+    const width = place.clientWidth - 16;
+    if (place.chart) { place.chart.setSize({ width, height: 180 }); place.chart.setData(data); continue; }
+    const ink = () => getComputedStyle(document.body).getPropertyValue("--quiet");
+    const axis = { stroke: ink, grid: { stroke: () => getComputedStyle(document.body).getPropertyValue("--line"), width: 1 } };
+    const unit = place.dataset.unit;
+    place.chart = new uPlot({
+      width, height: 180,
+      axes: [{ ...axis }, { ...axis, size: 64, values: (_, ticks) => ticks.map((tick) => `${tick.toLocaleString("en")}${unit}`) }],
+      scales: { y: { range: (_, low, high) => [Math.min(0, low ?? 0), (high || 1) * 1.1] } },
+      series: [{ value: (_, at) => (at ? new Date(at * 1000).toISOString().slice(11, 19) : "–") },
+        ...series.map((name, index) => ({ label: NAMES[name], stroke: COLOURS[index], width: 2, spanGaps: false }))],
+    }, data, place);
+    place.chart.root.setAttribute("role", "img");
+    place.chart.root.setAttribute("aria-label", `${place.querySelector("h3").textContent}, plotted over the last hour`);
+  }
+}
+
+// Theme
+
+function setTheme(theme) {
+  if (theme === "system") delete document.documentElement.dataset.theme;
+  else document.documentElement.dataset.theme = theme;
+  byId("theme").textContent = { system: "Theme: system", dark: "Theme: dark", light: "Theme: light" }[theme];
+}
+
+const THEMES = ["system", "dark", "light"];
+setTheme(stored("theme", "system"));
+byId("theme").addEventListener("click", () => {
+  const next = THEMES[(THEMES.indexOf(stored("theme", "system")) + 1) % THEMES.length];
+  store("theme", next);
+  setTheme(next);
+  document.querySelectorAll("[data-plot]").forEach((place) => place.chart && place.chart.redraw());
+});
+byId("zone").addEventListener("click", () => { store("zone", stored("zone", "utc") === "utc" ? "local" : "utc"); showTimes(); });
+byId("ask-no").addEventListener("click", () => byId("ask").close("no"));
+byId("ask-yes").addEventListener("click", () => byId("ask").close("yes"));
+showTimes();
+addEventListener("load", () => { drawPlots(); setInterval(drawPlots, 5000); addEventListener("resize", drawPlots); });
