@@ -116,7 +116,10 @@ class NaiveWorld:
         ranges = offset_map.decode(commit.metadata, commit.offset)
         told = {offset for offset in naive.log if any(start <= offset < end for start, end in ranges)}
         assert told <= naive.ended, "a map with an offset that is not settled"
-        assert len(commit.metadata) <= self.engine.options.map_limit_characters
+        assert len(commit.metadata) <= self.engine.assignments.map_format.limit_characters
+        assignment = self.engine.assignments.get(partition)
+        if assignment is not None:
+            assert ranges == assignment.ledger.settled_ranges(), "something settled found no room in the map"
         if reaches_broker:
             naive.committed = commit
 

@@ -70,7 +70,7 @@ def test_a_hole_of_ten_million_offsets_costs_nothing() -> None:
     held.update(read(ledger, 20_000_000))
     ledger.settle(held[20_000_000])
     assert ledger.settled_ranges() == [(10_000_001, 20_000_001)]
-    assert ledger.map_bytes() <= ledger.map_bytes_bound(0) < 64
+    assert ledger.map_bytes() <= ledger.map_bytes_bound(0, ledger.span) < 64
 
 
 def test_a_restored_range_says_which_offsets_are_settled_before() -> None:

@@ -124,7 +124,8 @@ class LedgerMachine(RuleBasedStateMachine):
         else:
             assert (exact, text) == (0, "")
         for more_runs in (0, 3):
-            assert ledger.map_bytes_bound(more_runs) >= exact + 2 * more_runs
+            assert ledger.map_bytes_bound(more_runs, ledger.span) >= exact + 2 * more_runs
+        assert ledger.map_bytes_grown(ledger.span) >= exact
 
 
 TestLedgerModel = LedgerMachine.TestCase

@@ -12,7 +12,7 @@ from hookline.engine.engine import Engine
 from hookline.engine.ledger import Ledger
 from hookline.engine.options import EngineOptions
 from hookline.engine.retries import RetryPolicy
-from hookline.engine.verdicts import Answer, Outcome
+from hookline.engine.verdicts import Answer, Outcome, Reason
 
 
 def test_a_restored_map_that_is_full_does_not_stop_the_partition() -> None:
@@ -57,14 +57,105 @@ def test_a_full_map_is_looked_at_once_a_tick_however_many_wait(monkeypatch: pyte
     first = engine.next(0.0)
     assert first is not None
     looks: list[int] = []
-    look = Ledger.map_bytes
+    look = Ledger.map_bytes_grown
 
-    def counted(ledger: Ledger) -> int:
-        looks.append(ledger.position)
-        return look(ledger)
+    def counted(ledger: Ledger, span: int) -> int:
+        looks.append(span)
+        return look(ledger, span)
 
-    monkeypatch.setattr(Ledger, "map_bytes", counted)
+    monkeypatch.setattr(Ledger, "map_bytes_grown", counted)
     while engine.next(0.0) is not None:
         pass
     assert len(assignment.deferred) > 900
     assert 0 < len(looks) < 10
+
+
+def test_records_settled_among_those_that_wait_below_the_highest_leave_nothing_out_of_the_map() -> None:
+    """The first of each of two keys is slow, others overtake them, and then all records of one of the two keys go."""
+    engine = Engine(EngineOptions(in_flight=2_000, map_limit_characters=400), lambda: 0.5, 0.0)
+    assignment = engine.assignments.assign(HERE, 0, "")
+    keys = [b"slow" if offset % 2 else b"stuck" for offset in range(1_000)] + [b"fast"] * 5
+    engine.admit(HERE, [record(offset, key) for offset, key in enumerate(keys)], len(keys), 0.0)
+    under_way = _sent(engine, 0.0)
+    assert [delivery.offset for delivery in under_way] == [0, 1, 1_000]
+    stuck = under_way.pop(0)
+    now, settled = 0.0, 0
+    while under_way:
+        now += 1.0
+        for delivery in under_way:
+            engine.settle(delivery, DELIVERED, now)
+            settled += 1
+        _assert_the_map_has_all(engine)
+        engine.advance(now)
+        under_way = _sent(engine, now)
+    assert 20 < settled < 500, "the map is small, and is used"
+    assert assignment.deferred
+    engine.settle(stuck, DELIVERED, now)
+    while assignment.held_records:
+        now += 1.0
+        engine.advance(now)
+        for delivery in _sent(engine, now):
+            engine.settle(delivery, DELIVERED, now)
+            _assert_the_map_has_all(engine)
+        assert now < 2_000.0, "nothing waits for ever"
+    assert assignment.ledger.watermark == len(keys)
+
+
+def test_dead_letters_wait_for_room_in_the_map_too() -> None:
+    engine = Engine(EngineOptions(in_flight=2_000, map_limit_characters=100), lambda: 0.5, 0.0)
+    assignment = engine.assignments.assign(HERE, 0, "")
+    engine.admit(HERE, [record(offset, b"a" if offset % 2 == 0 else b"b") for offset in range(400)], 400, 0.0)
+    stuck, first_bad = _sent(engine, 0.0)
+    written = 0
+    bad: Delivery | None = first_bad
+    while bad is not None:
+        engine.refuse(bad, Reason.NOT_JSON, "not JSON", 0.0)
+        letter = engine.next_dead_letter()
+        if letter is None:
+            break
+        engine.dead_letter_written(letter)
+        written += 1
+        _assert_the_map_has_all(engine)
+        bad = engine.next(0.0)
+    assert 5 < written < 150
+    assert assignment.deferred
+    engine.settle(stuck, DELIVERED, 1.0)
+    for _ in range(1_000):
+        engine.advance(2.0)
+        for delivery in _sent(engine, 2.0):
+            engine.settle(delivery, DELIVERED, 2.0)
+        while (letter := engine.next_dead_letter()) is not None:
+            engine.dead_letter_written(letter)
+    assert assignment.ledger.watermark == 400
+
+
+def test_tombstones_that_are_skipped_take_no_room_in_the_map() -> None:
+    engine = Engine(EngineOptions(map_limit_characters=60), lambda: 0.5, 0.0)
+    assignment = engine.assignments.assign(HERE, 0, "")
+    values = [None if offset % 2 else b"{}" for offset in range(2_000)]
+    engine.admit(HERE, [record(offset, b"k", value) for offset, value in enumerate(values)], 2_000, 0.0)
+    assert engine.counts.filtered == 1_000
+    assert assignment.ledger.map_bytes() == 0
+
+
+def test_with_no_map_at_all_nothing_waits_for_room_in_it() -> None:
+    engine = Engine(EngineOptions(in_flight=3_000), lambda: 0.5, 0.0)
+    engine.assignments.map_format.become(0, wide=False)
+    engine.assignments.assign(HERE, 0, "")
+    engine.admit(HERE, [record(offset, b"%d" % offset) for offset in range(2_000)], 2_000, 0.0)
+    under_way = _sent(engine, 0.0)
+    assert len(under_way) == 2_000
+    for delivery in under_way[1::2]:
+        engine.settle(delivery, DELIVERED, 1.0)
+    [due] = engine.assignments.due_commits().values()
+    assert due.commit == (0, "")
+
+
+def _sent(engine: Engine, now: float) -> list[Delivery]:
+    return list(iter(lambda: engine.next(now), None))
+
+
+def _assert_the_map_has_all(engine: Engine) -> None:
+    for due in engine.assignments.due_commits().values():
+        [assignment] = engine.assignments
+        assert offset_map.decode(due.commit.metadata, due.commit.offset) == assignment.ledger.settled_ranges()

@@ -92,6 +92,27 @@ def test_the_size_is_known_before_it_is_written(given_map: tuple[int, list[Range
     assert written == (offset_map.runs_bytes(committed, ranges) if ranges else 0)
 
 
+@given(maps(), st.integers(20, 4095))
+@example((0, []), 4095)
+@example((1_000, [(1_001, 1_004)]), 4095)
+def test_what_probes_a_broker_is_as_long_as_it_may_be_and_reads_as_the_same_map(
+    given_map: tuple[int, list[Range]], limit: int
+) -> None:
+    committed, ranges = given_map
+    text = offset_map.encode_to_probe(committed, ranges, limit)
+    assert len(text) in (0, limit)
+    kept = decode(text, committed)
+    assert kept == ranges[: len(kept)]
+    if offset_map.runs_bytes(committed, ranges) <= offset_map.capacity_bytes(limit, wide=True) - 2:
+        assert len(text) == limit
+        assert kept == ranges
+
+
+def test_what_probes_a_broker_has_characters_from_all_over_the_alphabet() -> None:
+    text = offset_map.encode_to_probe(COMMITTED, SETTLED, 4095)
+    assert len({ord(character) >> 8 for character in text}) == 0x80
+
+
 @pytest.mark.parametrize("limit", [0, 1, 2, 5])
 @NARROW_AND_WIDE
 def test_a_limit_with_no_room_for_anything_gives_no_text(wide: bool, limit: int) -> None:

@@ -8,9 +8,10 @@ from hookline.engine import offset_map
 from hookline.engine.delivery import Delivery
 from hookline.engine.lanes import Lanes
 from hookline.engine.ledger import Ledger
+from hookline.engine.map_format import MapFormat
 from hookline.engine.records import OffsetCommit, TopicPartition
 
-_BYTES_FOR_A_SPLIT = 4
+_REACH_OFFSETS_MIN = 16_384
 
 
 class Assignment:
@@ -18,9 +19,10 @@ class Assignment:
 
     `epoch` numbers the assignments of this process. Once `fenced`, nothing that comes back for it changes anything.
     While `draining`, nothing more of it is sent. `committed` is what the broker acknowledged last, None before that.
-    `writing` counts dead letters being written. `map_room` is how many deliveries above the highest settled offset may
-    be sent before the size of the offset map is looked at again. `deferred` are those that could be sent but wait, as
-    the map is full or since an operator has `halted` the partition.
+    `writing` counts dead letters being written. `map_room` is how many deliveries between unsettled ones may be sent or
+    written before the size of the offset map is looked at again, and `map_reach` before which offset that holds.
+    `deferred` are those that could be sent or written but wait, as the map is full, or to be sent but an operator has
+    `halted` the partition.
     `progress` grows with all that changes a commit; what it was at the last acknowledged one is `progress_committed`.
     """
 
@@ -36,6 +38,7 @@ class Assignment:
         "in_flight",
         "lanes",
         "ledger",
+        "map_reach",
         "map_room",
         "partition",
         "paused",
@@ -61,33 +64,59 @@ class Assignment:
         self.progress = 0
         self.progress_committed = 0
         self.map_room = 0
+        self.map_reach = 0
         self.deferred: deque[Delivery] = deque()
 
     def has_map_room(self, capacity_bytes: int) -> bool:
         """Look at the map's size, and set how many more may be sent before the next look.
 
-        Each attempt that ends can split a run in two, which adds two lengths: 4 bytes while a partition's span is below
-        two million offsets. A quarter is kept back: the oldest must always be able to go on.
+        What is under way can split a run in two each, which adds two lengths. So that the map fits whenever a commit is
+        made, in whatever order these end, all sizes are those that it can grow to.
         """
-        usable = capacity_bytes * 3 // 4
-        used = self.ledger.map_bytes_bound(self.in_flight)
-        if used > usable:
-            used = self.ledger.map_bytes() + _BYTES_FOR_A_SPLIT * self.in_flight
-        self.map_room = max(0, (usable - used) // _BYTES_FOR_A_SPLIT)
+        ledger = self.ledger
+        reach = max(_REACH_OFFSETS_MIN, 2 * ledger.span)
+        split_bytes = 2 * offset_map.varint_bytes(reach)
+        under_way = self.in_flight + self.writing
+        used = ledger.map_bytes_bound(under_way, reach)
+        if used + split_bytes > capacity_bytes:
+            used = ledger.map_bytes_grown(reach) + under_way * split_bytes
+        self.map_room = max(0, (capacity_bytes - used) // split_bytes)
+        self.map_reach = ledger.watermark + reach
         return self.map_room > 0
 
     def must_wait_for_map_room(self, delivery: Delivery, capacity_bytes: int) -> bool:
-        """Whether a delivery above the highest settled offset is deferred; asked when `map_room` is used up.
+        """Whether a delivery that has unsettled ones before it is deferred; asked when `map_room` is used up.
 
-        The oldest never is, since only it makes the map smaller: a restored map may be full before anything is sent.
-        While others are deferred, those that come later are too, without another look, which costs O(unsettled).
+        One that has settled ones beside it never is, nor the oldest: they make the map no larger, and only the oldest
+        makes it smaller, while a restored map may be full before anything is sent. While others are deferred, those
+        that come later are too, without another look, which costs O(unsettled).
         """
-        if delivery is self.ledger.oldest:
+        following = delivery.following
+        if delivery is self.ledger.oldest or delivery.gap_before or (following is not None and following.gap_before):
             return False
         if not self.deferred and self.has_map_room(capacity_bytes):
+            self.map_room -= 1
             return False
         self.deferred.append(delivery)
         return True
+
+    def begins_writing(self, delivery: Delivery, capacity_bytes: int) -> bool:
+        """Count a dead letter as being written; False when it is deferred."""
+        self.map_room -= 1
+        if self.map_room < 0 and self.must_wait_for_map_room(delivery, capacity_bytes):
+            return False
+        if delivery.trouble is not None:
+            delivery.trouble.is_being_written = True
+        self.writing += 1
+        return True
+
+    def end_writing(self, delivery: Delivery) -> None:
+        """A dead letter was written or could not be; raises ValueError for one that is not being written."""
+        trouble = delivery.trouble
+        if trouble is None or not trouble.is_being_written:
+            raise ValueError(f"{self.partition} offset {delivery.offset} is not being written")
+        trouble.is_being_written = False
+        self.writing -= 1
 
     def take_deferred(self, capacity_bytes: int) -> deque[Delivery]:
         """Those that may be sent now: all when there is room again or the oldest has come to be among them."""
@@ -97,19 +126,18 @@ class Assignment:
             return deferred
         return deque()
 
-    def due_commit(self, limit_characters: int, wide: bool) -> OffsetCommit | None:
+    def due_commit(self, map_format: MapFormat) -> OffsetCommit | None:
         """What should be committed, None when nothing was settled or passed over since the last acknowledged commit.
 
         Never less than what is committed, nor more than was read.
         """
         if self.fenced or self.progress == self.progress_committed:
             return None
-        return self.commit(limit_characters, wide)
+        return self.commit(map_format)
 
-    def commit(self, limit_characters: int, wide: bool) -> OffsetCommit | None:
+    def commit(self, map_format: MapFormat) -> OffsetCommit | None:
         """The watermark and the map above it, from one look at the ledger; None if it went back, which must not be."""
         watermark = self.ledger.watermark
         if watermark > self.ledger.position or (self.committed is not None and watermark < self.committed):
             return None
-        metadata = offset_map.encode(watermark, self.ledger.settled_ranges(), limit_characters, wide)
-        return OffsetCommit(watermark, metadata)
+        return OffsetCommit(watermark, map_format.encode(watermark, self.ledger.settled_ranges()))

@@ -10,6 +10,7 @@ from hookline.engine.assignment import Assignment
 from hookline.engine.budget import Budget
 from hookline.engine.lanes import KeyLanes, Lanes, NoLanes, PartitionLane
 from hookline.engine.ledger import Ledger
+from hookline.engine.map_format import MapFormat
 from hookline.engine.options import EngineOptions, Order
 from hookline.engine.records import OffsetCommit, TopicPartition
 
@@ -28,6 +29,7 @@ class Assignments:
     def __init__(self, options: EngineOptions, budget: Budget) -> None:
         self._options = options
         self._budget = budget
+        self.map_format = MapFormat(options.map_limit_characters, options.map_wide)
         self._by_partition: dict[TopicPartition, Assignment] = {}
         self._epoch = 0
 
@@ -95,14 +97,14 @@ class Assignments:
     def any_commit(self) -> dict[TopicPartition, DueCommit]:
         """A commit of one partition though nothing is due, to see whether it is taken; empty without partitions."""
         for partition, assignment in self._by_partition.items():
-            commit = assignment.commit(self._options.map_limit_characters, self._options.map_wide)
+            commit = assignment.commit(self.map_format)
             if commit is not None:
                 return {partition: DueCommit(commit, assignment.epoch, assignment.progress)}
         return {}
 
     def due_commit(self, assignment: Assignment) -> OffsetCommit | None:
         """What is to be committed for one, None when nothing changed since the last acknowledged commit."""
-        return assignment.due_commit(self._options.map_limit_characters, self._options.map_wide)
+        return assignment.due_commit(self.map_format)
 
     def acknowledged(self, commits: dict[TopicPartition, DueCommit]) -> None:
         """The broker has these; those of an assignment that is gone, or was made anew, change nothing."""

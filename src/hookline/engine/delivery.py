@@ -21,7 +21,8 @@ class Trouble:
     """What went wrong with a delivery so far; made at its first failure, so that a good record never pays for it.
 
     `attempts` counts all failures, while `Delivery.attempt` leaves out those that were the destination's fault.
-    `reason` is set once it is to be dead-lettered. `successes_seen` is how many had succeeded when it failed last.
+    `reason` is set once it is to be dead-lettered, `is_being_written` while its dead letter is. `successes_seen` is how
+    many had succeeded when it failed last.
     """
 
     __slots__ = (
@@ -29,6 +30,7 @@ class Trouble:
         "attempts",
         "detail",
         "first_attempt_at",
+        "is_being_written",
         "last_attempt_at",
         "next_attempt_at",
         "reason",
@@ -39,6 +41,7 @@ class Trouble:
     def __init__(self, first_attempt_at: float) -> None:
         self.attempts = 0
         self.reason: Reason | None = None
+        self.is_being_written = False
         self.detail = ""
         self.status: int | None = None
         self.answer_body = b""
@@ -90,6 +93,11 @@ class Delivery:
         self.size_bytes = RECORD_OVERHEAD_BYTES + (len(value) if value else 0) + (len(key) if key else 0)
         if record.headers:
             self.size_bytes += _headers_bytes(record.headers)
+
+    @property
+    def is_given_up(self) -> bool:
+        """Whether it is to be dead-lettered."""
+        return self.trouble is not None and self.trouble.reason is not None
 
 
 def _headers_bytes(headers: Iterable[tuple[str, bytes | None]]) -> int:

@@ -24,7 +24,6 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Collection, Sequence
 
-from hookline.engine import offset_map
 from hookline.engine.allowance import Allowance
 from hookline.engine.assignment import Assignment
 from hookline.engine.assignments import Assignments
@@ -60,7 +59,7 @@ class Engine:
         self.retries = RetryQueue()
         self._dead_letters: deque[Delivery] = deque()
         self._places = options.in_flight
-        self._map_capacity_bytes = offset_map.capacity_bytes(options.map_limit_characters, options.map_wide)
+        self._map_format = self.assignments.map_format
 
     # Assignments
 
@@ -118,7 +117,7 @@ class Engine:
                 self.counts.skipped_as_settled += 1
                 continue
             if skip_tombstones and not record.value:
-                ledger.pass_over(offset)
+                # For the ledger it is a hole: read again, it is skipped again, and needs no place in the map.
                 self.counts.filtered += 1
                 continue
             delivery = Delivery(record, assignment, now)
@@ -136,6 +135,8 @@ class Engine:
         self.counts.admitted += taken
         if position > ledger.position:
             ledger.position = position
+            if position > assignment.map_reach:
+                assignment.map_room = 0
             assignment.progress += 1
 
     def next(self, now: float) -> Delivery | None:
@@ -154,9 +155,10 @@ class Engine:
             if self.options.retry.max_age and now - delivery.admitted_at > self.options.retry.max_age:
                 self._expire(delivery)
                 continue
-            if delivery.offset > assignment.ledger.highest_settled:
+            if not delivery.gap_before and delivery.previous is not None:
                 assignment.map_room -= 1
-                if assignment.map_room < 0 and assignment.must_wait_for_map_room(delivery, self._map_capacity_bytes):
+                capacity = self._map_format.capacity_bytes
+                if assignment.map_room < 0 and assignment.must_wait_for_map_room(delivery, capacity):
                     continue
             delivery.attempt += 1
             delivery.in_flight = True
@@ -218,8 +220,6 @@ class Engine:
         delivery.assignment.in_flight -= 1
         self.in_flight -= 1
         delivery.attempt -= 1
-        if delivery.offset > delivery.assignment.ledger.highest_settled:
-            delivery.assignment.map_room += 1
         self._to_dead_letters(delivery, reason, now, detail)
 
     def _failed(
@@ -269,9 +269,9 @@ class Engine:
             assignment = delivery.assignment
             if assignment.fenced or assignment.draining:
                 continue
-            assignment.writing += 1
-            self.writing += 1
-            return delivery
+            if assignment.begins_writing(delivery, self._map_format.capacity_bytes):
+                self.writing += 1
+                return delivery
         return None
 
     def dead_letter_written(self, delivery: Delivery) -> None:
@@ -280,7 +280,7 @@ class Engine:
         if assignment.fenced or trouble is None or trouble.reason is None:
             self.counts.stale_answers += 1
             return
-        assignment.writing -= 1
+        assignment.end_writing(delivery)
         self.writing -= 1
         if trouble.reason is Reason.EXPIRED:
             self.counts.expired += 1
@@ -294,7 +294,7 @@ class Engine:
         if assignment.fenced:
             self.counts.stale_answers += 1
             return
-        assignment.writing -= 1
+        assignment.end_writing(delivery)
         self.writing -= 1
         self.counts.dead_letter_write_failures += 1
         self._retry(delivery, now + _DEAD_LETTER_RETRY_SECONDS * (0.5 + self._random()))
@@ -327,7 +327,8 @@ class Engine:
         if self.breaker.probing and not self.in_flight and not self._ready and due is not None:
             self._come_back()
         for assignment in self.assignments:
-            self._ready.extendleft(reversed(assignment.take_deferred(self._map_capacity_bytes)))
+            for delivery in reversed(assignment.take_deferred(self._map_format.capacity_bytes)):
+                (self._dead_letters if delivery.is_given_up else self._ready).appendleft(delivery)
         if self.options.retry.max_age and self.in_flight >= self._places:
             self._expire_ready(now)
 

@@ -17,6 +17,9 @@ from hookline.engine import offset_map
 from hookline.engine.delivery import Delivery
 from hookline.engine.offset_map import Range
 
+_COMMITTED_BYTES_MAX = 10
+"""What the committed offset at the head of a map can take."""
+
 
 class Ledger:
     """What is settled of one assignment of a partition.
@@ -87,7 +90,7 @@ class Ledger:
         self.unsettled += 1
 
     def pass_over(self, offset: int) -> None:
-        """An offset was read that is settled without a delivery: filtered, or settled before."""
+        """An offset was read that the restored map says is settled."""
         self._gap_pending = True
         self.highest_settled = offset
 
@@ -149,18 +152,33 @@ class Ledger:
         ranges = self.settled_ranges()
         return offset_map.runs_bytes(self.watermark, ranges) if ranges else 0
 
-    def map_bytes_bound(self, more_runs: int) -> int:
-        """What the map's runs can't exceed even when `more_runs` runs are added. O(1).
+    @property
+    def span(self) -> int:
+        """How many offsets there are from the watermark to the end of what was read, or of the restored map."""
+        end = self.position
+        if self._restored_index < len(self._restored):
+            end = max(end, self._restored[-1][1])
+        return end - self.watermark
+
+    def map_bytes_bound(self, more_runs: int, span: int) -> int:
+        """What the map's runs can't exceed, whatever is settled, while no more than `more_runs` are added and the span
+        does not pass `span`. O(1).
 
         A run's two lengths take a byte each, and one more for each full 128 offsets that they are long.
         """
         runs = self.gaps + 1 + more_runs + len(self._restored) - self._restored_index
-        end = self.position
-        if self._restored_index < len(self._restored):
-            end = max(end, self._restored[-1][1])
-        span = end - self.watermark
         longest = 2 * runs * offset_map.varint_bytes(span)
-        return 10 + min(longest, 2 * runs + span // 64)
+        return _COMMITTED_BYTES_MAX + min(longest, 2 * runs + span // 64)
+
+    def map_bytes_grown(self, span: int) -> int:
+        """The same for no more runs, from a look at each: one can grow until it meets its neighbours. O(unsettled)."""
+        total, cursor = _COMMITTED_BYTES_MAX, self.watermark
+        ranges = self.settled_ranges()
+        for index, (start, end) in enumerate(ranges):
+            room_end = ranges[index + 1][0] if index + 1 < len(ranges) else self.watermark + span
+            total += offset_map.varint_bytes(start - cursor) + offset_map.varint_bytes(room_end - cursor)
+            cursor = end
+        return total
 
 
 def _join(ranges: list[Range], start: int, end: int) -> None:

@@ -5,7 +5,8 @@ ranges above the watermark there, so that a restart or a rebalance sends none of
 
 Payload, in bytes: one version byte (1 runs as they are, 2 runs deflated), two bytes of the CRC-32 of the plain runs,
 then the runs: the committed offset, then in turn how many offsets are unsettled and how many are settled from there on,
-each an unsigned LEB128 varint. Only the first run may be of length 0; a zero after it is padding.
+each an unsigned LEB128 varint. Only the first run may be of length 0; after a zero behind it anything may follow, which
+is padding.
 
 Text, in one of two alphabets:
 - narrow: `~` and base64 without padding, 6 bits a character, which every broker takes;
@@ -26,8 +27,8 @@ from collections.abc import Iterable, Sequence
 Range = tuple[int, int]
 """Offsets from the first to before the second."""
 
-DEFAULT_LIMIT_CHARACTERS = 4096
-"""The default of the broker's offset.metadata.max.bytes."""
+DEFAULT_LIMIT_CHARACTERS = 4095
+"""The default of the broker's offset.metadata.max.bytes, less one for the NUL that librdkafka ends metadata with."""
 
 _PLAIN, _DEFLATED = 1, 2
 _HEAD_BYTES = 3
@@ -35,6 +36,8 @@ _NARROW_MARK = "~"
 _WIDE_FIRST = 0x3400
 _WIDE_BITS = 15
 _RUNS_BYTES_MAX = 1 << 20
+_GOLDEN = 40_503
+"""2^16 by the golden ratio: its multiples are spread evenly (Knuth, volume 3, 6.4)."""
 
 
 def varint_bytes(number: int) -> int:
@@ -63,19 +66,39 @@ def encode(committed: int, settled: Sequence[Range], limit_characters: int, wide
     `settled` are disjoint ranges in order, none of which touches the next, none below `committed`. When they don't fit,
     the highest are left out, which costs repeats after a restart and nothing else.
     """
-    capacity = capacity_bytes(limit_characters, wide)
+    packed = _packed(committed, settled, capacity_bytes(limit_characters, wide))
+    if not packed:
+        return ""
+    return _wide_text(packed) if wide else _narrow_text(packed)
+
+
+def encode_to_probe(committed: int, settled: Sequence[Range], limit_characters: int) -> str:
+    """The same map as wide text of exactly `limit_characters`, padded with characters from all over the alphabet.
+
+    It is for finding out whether a broker takes so many of them and gives them back unchanged; `decode` reads it as any
+    other, so that nothing is forgotten meanwhile. Empty when there is no room for it.
+    """
+    runs = _runs(committed, ())
+    packed = _packed(committed, settled, capacity_bytes(limit_characters, wide=True) - 2)
+    packed = packed or _payload(_PLAIN, runs, runs)
+    missing = limit_characters * _WIDE_BITS // 8 - len(packed)
+    if missing < 2:
+        return ""
+    filling = b"".join((index * _GOLDEN & 0xFFFF).to_bytes(2, "big") for index in range(missing // 2 + 1))
+    return _wide_text((packed + b"\0\0" + filling)[: len(packed) + missing])
+
+
+def _packed(committed: int, settled: Sequence[Range], capacity: int) -> bytes:
     kept = list(settled)
     while kept:
         runs = _runs(committed, kept)
         if len(runs) <= capacity:
-            packed = _payload(_PLAIN, runs, runs)
-        else:
-            deflated = zlib.compress(runs, 9, wbits=-15)
-            packed = _payload(_DEFLATED, runs, deflated) if len(deflated) <= capacity else b""
-        if packed:
-            return _wide_text(packed) if wide else _narrow_text(packed)
+            return _payload(_PLAIN, runs, runs)
+        deflated = zlib.compress(runs, 9, wbits=-15)
+        if len(deflated) <= capacity:
+            return _payload(_DEFLATED, runs, deflated)
         kept = kept[: len(kept) * 7 // 8]
-    return ""
+    return b""
 
 
 def decode(text: str, committed: int) -> list[Range]:
