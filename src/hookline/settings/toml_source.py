@@ -14,11 +14,20 @@ _TOKEN = re.compile(
     r"|(?P<comment>#[^\n]*)|(?P<bare>[A-Za-z0-9_-]+)|(?P<end>\n)|(?P<mark>[\[\]{}=.,])|(?P<other>.)",
     re.DOTALL,
 )
+# tomllib takes time by the square of a dotted key's parts, which is hours for a file of nothing else. The possessive
+# quantifiers keep the search itself linear. Text with as many dots between words is refused with it.
+_MAX_PARTS = 100
+_PART = r"""(?:[A-Za-z0-9_-]++|"[^"\n]*+"|'[^'\n]*+')"""
+_LONG_KEY = re.compile(rf"(?<![A-Za-z0-9_-]){_PART}(?:[ \t]*+\.[ \t]*+{_PART}){{{_MAX_PARTS}}}")
 _AT = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)")
 
 
 def parse_toml(text: str) -> ParsedFile:
     """The values of a TOML document, and their lines; raises ParseFailed."""
+    long_key = _LONG_KEY.search(text)
+    if long_key is not None:
+        line = text.count("\n", 0, long_key.start()) + 1
+        raise ParseFailed(f"has a key of more than {_MAX_PARTS} parts", line)
     try:
         values = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
