@@ -97,7 +97,7 @@ def test_make_commands_exist(document: Path):
 @each_document
 def test_hookline_commands_and_their_options_exist(document: Path):
     for code in code_of(document):
-        match = re.match(r"\s*(?:\.venv/bin/)?hookline((?: [a-z]+)*)((?: .*)?)$", code)
+        match = re.match(r"\s*(?:\.venv/bin/)?hookline((?: [a-z][a-z-]*)*)((?: .*)?)$", code)
         if match is None:
             continue
         command: click.Command = hookline_command
