@@ -20,6 +20,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from hookline.demo import kafka_startup_cache
 from hookline.demo.kafka_distribution import KafkaDistribution
 from hookline.demo.kafka_listeners import BrokerTls, Listener, scram_arguments, security_properties
 from hookline.demo.kafka_node import HOST, KafkaNode, PortTaken, cluster_of, free_ports
@@ -139,9 +140,10 @@ class KafkaBroker:
             self._start_all()
             return
         distribution = KafkaDistribution.installed()
+        java_options = kafka_startup_cache.java_options(distribution)
         for attempt in range(1, _ATTEMPTS_AT_PORTS + 1):
             try:
-                self._lay_out(distribution)
+                self._lay_out(distribution, java_options)
                 self._start_all()
                 return
             except PortTaken:
@@ -210,7 +212,7 @@ class KafkaBroker:
     ) -> None:
         await asyncio.to_thread(self.close)
 
-    def _lay_out(self, distribution: KafkaDistribution) -> None:
+    def _lay_out(self, distribution: KafkaDistribution, java_options: Sequence[str]) -> None:
         self._folder = Path(tempfile.mkdtemp(prefix="hookline-kafka-"))
         names = [listener.name for listener in (*self._listeners, _CONTROLLER)]
         ports = iter(free_ports(self._count * len(names)))
@@ -222,6 +224,7 @@ class KafkaBroker:
                 self._folder / f"node-{number}",
                 {"node.id": str(number), "controller.quorum.voters": voters, **self._addresses(number - 1, own)},
                 self._heap,
+                java_options,
             )
             for number, own in enumerate(self._ports, start=1)
         ]

@@ -61,10 +61,18 @@ class KafkaNode:
     ends with this Python process, whatever happens to that.
     """
 
-    def __init__(self, distribution: KafkaDistribution, folder: Path, properties: Mapping[str, str], heap: str) -> None:
+    def __init__(
+        self,
+        distribution: KafkaDistribution,
+        folder: Path,
+        properties: Mapping[str, str],
+        heap: str,
+        java_options: Sequence[str] = (),
+    ) -> None:
         self._distribution = distribution
         self._folder = folder
         self._heap = heap
+        self._java_options = java_options
         self._process: subprocess.Popen[bytes] | None = None
         self._log_offset = 0
         folder.mkdir(parents=True, exist_ok=True)
@@ -180,6 +188,7 @@ class KafkaNode:
             str(self._distribution.java),
             f"-Xmx{self._heap}",
             *_JAVA_OPTIONS,
+            *self._java_options,
             f"-Dlog4j2.configurationFile={self._log_settings.as_uri()}",
             *("-cp", f"{self._distribution.libraries}/*"),
             main,
