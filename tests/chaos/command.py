@@ -69,7 +69,8 @@ def run_once(options: ChaosOptions) -> tuple[int, Result | None]:
         _say(f"seed {options.seed}: ended by a signal; logs in {folder}")
         return 130, None
     except Exception as error:  # noqa: BLE001 - said, and an exit code of its own
-        _say(f"seed {options.seed}: the run itself failed: {type(error).__name__}: {error}; logs in {folder}")
+        say(f"{type(error).__name__}: {error}")
+        _say(f"seed {options.seed}: the run itself failed, by no fault of Hookline; logs in {folder}")
         return 2, None
     found = figures(result)
     (folder / "result.json").write_text(json.dumps(found) + "\n", "utf-8")

@@ -25,6 +25,8 @@ from hookline.demo.kafka_node import free_ports
 BROKERS = 3
 TOPIC = "charging_sessions"
 _USAGE_SECONDS = 2.0
+# On a machine that others use as well.
+_BROKER_SECONDS = 180.0
 _POLL_SECONDS = 0.02
 _LOOK_SECONDS = 0.1
 _PROPERTIES = {
@@ -77,6 +79,7 @@ class World:
             advertised_ports={name.upper(): self._proxy_ports[name] for name in names},
             properties=_PROPERTIES,
             heap=options.heap,
+            start_timeout_seconds=_BROKER_SECONDS,
         )
         self.members = {name: Member(name, options, folder, TOPIC, next(ports)) for name in names}
         for name, member in self.members.items():
