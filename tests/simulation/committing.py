@@ -49,11 +49,14 @@ class CommitConnection:
         try:
             async with asyncio.timeout(world.settings.kafka.request_timeout):
                 answer = await reply
+                for _ in range(self._random.randrange(4)):
+                    # From a client's socket to whoever waits for the answer it is some steps, and others go between.
+                    await asyncio.sleep(0)
         except TimeoutError:
             raise KafkaUnavailable("no answer to the commit") from None
         finally:
             if answer != "taken":
-                self._process.conduct.commit_failed([tenures[partition] for partition in stored])
+                self._process.conduct.commit_failed(tenures, stored)
             self._process.commit_asked_at = float("inf")
             if answer != "taken" or world.loop.time() > asked_at + 0.05:
                 self._process.commit_trouble_at = world.loop.time()

@@ -109,10 +109,15 @@ class Conduct:
         for tenure in tenures:
             self._owed_since.pop(tenure, None)
 
-    def commit_failed(self, tenures: Collection[Tenure]) -> None:
-        """It heard that a commit for these was refused, or heard nothing in time."""
-        for tenure in tenures:
-            self._owed_since.setdefault(tenure, self._now)
+    def commit_failed(
+        self, tenures: Mapping[TopicPartition, Tenure], stored: Mapping[TopicPartition, StoredCommit]
+    ) -> None:
+        """It heard that a commit was refused, or heard nothing in time: what was new in it is still owed."""
+        for partition, commit in stored.items():
+            tenure = tenures[partition]
+            known = self._taken.get(tenure) or StoredCommit(tenure.start, "", tenure.inherited)
+            if (commit.offset, commit.settled) != (known.offset, known.settled):
+                self._owed_since.setdefault(tenure, self._now)
 
     def commit_heard(
         self, tenures: Mapping[TopicPartition, Tenure], stored: Mapping[TopicPartition, StoredCommit]

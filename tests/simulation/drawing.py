@@ -255,8 +255,10 @@ KAFKA_FAULTS = {
 
 def _faults(random: Random, members: int, heals_at: float) -> list[Fault]:
     faults: list[Fault] = []
-    for table, most in ((SERVICE_FAULTS, 5), (MEMBER_FAULTS, 5), (KAFKA_FAULTS, 4)):
-        for kind in random.choices(list(table), list(table.values()), k=random.randint(0, most)):
+    for table, most in ((SERVICE_FAULTS, 5), (MEMBER_FAULTS, 6), (KAFKA_FAULTS, 4)):
+        # Swarm testing (Groce and others, 2012): few kinds at a time meet more often than all kinds do.
+        kinds = random.sample(list(table), random.randint(1, len(table)))
+        for kind in random.choices(kinds, [table[kind] for kind in kinds], k=random.randint(0, most)):
             at = round(random.uniform(0.0, heals_at), 2)
             seconds = round(min(random.choice((0.3, 1.0, 3.0)) * random.uniform(0.5, 2.0), heals_at - at), 2)
             share = random.choice((1.0, 1.0, 0.5, 0.2))

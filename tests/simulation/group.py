@@ -58,7 +58,7 @@ class Group:
             source.is_put_out = True
             source.times_put_out += 1
             self._world.count("put_out")
-            source.learn_that_it_was_put_out(self._random.uniform(0.0, self._world.settings.kafka.session_timeout / 3))
+            source.learn_that_it_was_put_out()
             self.rebalance(f"{source.name} is put out: {why}")
 
     def end(self) -> None:

@@ -169,8 +169,9 @@ class Oracle:
         """A process is given a partition, to be read from a stored commit on."""
         self._tenures += 1
         tenure = Tenure(log, self._tenures, stored)
+        if not process.tenures:
+            process.is_doubtful = False
         process.tenures.append(tenure)
-        process.is_doubtful = False
         settled = f", settled above: {sorted(stored.settled)}" if stored.settled else ""
         self._world.tell(process.name, "is assigned {} from offset {}{}", tenure, stored.offset, settled)
         return tenure

@@ -13,7 +13,7 @@ from tests.simulation.oracle import Tenure
 from tests.simulation.plan import Entry, chance
 
 from hookline.engine.records import Batch, OffsetCommit, SourceRecord, TopicPartition
-from hookline.errors import HooklineError, KafkaError
+from hookline.errors import HooklineError, KafkaError, KafkaUnavailable
 from hookline.kafka.ports import AssignmentListener
 
 if TYPE_CHECKING:
@@ -110,6 +110,16 @@ class SimulatedSource:
         self._process.conduct.commit_asked([tenures[partition] for partition in commits if partition in tenures])
         await self._commits.send(commits, tenures)
 
+    async def committed(self, partitions: Collection[TopicPartition]) -> Mapping[TopicPartition, OffsetCommit]:
+        await asyncio.sleep(self._random.uniform(0.001, 0.02))
+        if self._process.is_dead:
+            await self._world.loop.create_future()
+        if self._process.is_cut_off or self._world.active("commit_requests_lost"):
+            await asyncio.sleep(self._world.settings.kafka.request_timeout)
+            raise KafkaUnavailable("no answer about what is committed")
+        stored = {partition: self._world.logs[partition].commit for partition in partitions}
+        return {p: OffsetCommit(known.offset, known.metadata) for p, known in stored.items() if known is not None}
+
     def pause(self, partitions: Collection[TopicPartition]) -> None:
         for partition in partitions:
             if partition in self.owned:
@@ -159,9 +169,9 @@ class SimulatedSource:
         """These are added to what it has, in this generation."""
         self._mailbox.post(Message("assign", self.times_put_out, partitions, generation), delay)
 
-    def learn_that_it_was_put_out(self, delay: float) -> None:
-        """Its next heartbeat is refused."""
-        self._mailbox.post(Message("lost", self.times_put_out), delay)
+    def learn_that_it_was_put_out(self) -> None:
+        """Its next heartbeat is refused, once it makes one."""
+        self._mailbox.post(Message("lost", self.times_put_out), 0.0)
 
     def wake(self) -> None:
         """Something may have come that can be fetched."""
@@ -184,9 +194,12 @@ class SimulatedSource:
                 message.done()
             elif message.word == "assign":
                 await self._assign(message.partitions, message.generation)
-            elif self._process.is_cut_off:
-                self.learn_that_it_was_put_out(0.2)
             elif self.is_put_out:
+                heartbeat_seconds = self._world.settings.kafka.session_timeout / 3
+                await asyncio.sleep(heartbeat_seconds * self._random.random())
+                if self._process.is_cut_off:
+                    self.learn_that_it_was_put_out()
+                    continue
                 self._mailbox.clear(self.times_put_out)
                 self._lose()
                 self.is_put_out = False

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import pytest
 from tests.simulation.plan import Entry, Fault, Plan
 from tests.simulation.story import Story
 from tests.simulation.world import World
@@ -82,3 +83,43 @@ def test_a_restart_sends_nothing_again_that_was_settled_above_a_stuck_record() -
     assert world.counts["skipped_by_the_map"] == 36
     assert len(seconds_of(world, "sends", "orders-0@4,")) == 1
     assert len(seconds_of(world, "sends", "orders-0@3, attempt 1")) == 2
+
+
+FROZEN_SETTINGS: dict[str, Any] = {
+    **SETTINGS,
+    "kafka": {**SETTINGS["kafka"], "session_timeout": 2.0},
+    "deliver": {**SETTINGS["deliver"], "in_flight": 1, "drain_timeout": 0.5},
+}
+
+
+@pytest.mark.parametrize("seed", range(1, 9))
+def test_a_commit_from_before_it_stood_still_does_not_let_a_process_send(seed: int) -> None:
+    # Each seed has another order of what is heard when it goes on; the commit is answered while it stands still.
+    plan = plan_of(400, Fault(0.6, "commits_slow", seconds=0.5), Fault(1.0, "freeze", member=0, seconds=2.0))
+    settings = {**FROZEN_SETTINGS, "kafka": {**FROZEN_SETTINGS["kafka"], "request_timeout": 10.0}}
+    world = world_of(replace(plan, seed=seed, settings=settings))
+
+    assert world.counts["commit_slow"]
+    assert world.counts["put_out"] == 1
+
+
+@pytest.mark.parametrize("seed", range(1, 9))
+def test_partitions_that_are_added_do_not_let_a_process_that_stood_still_send_of_others(seed: int) -> None:
+    there = TopicPartition("orders", 1)
+    plan = plan_of(
+        400,
+        Fault(1.0, "freeze", member=0, seconds=0.3),
+        Fault(1.2, "commit_requests_lost", seconds=3.0),
+        heals_at=6.0,
+    )
+    plan = replace(
+        plan,
+        seed=seed,
+        cooperative=True,
+        settings=FROZEN_SETTINGS,
+        entries=(*plan.entries, *(replace(entry, partition=there, at=1.1) for entry in plan.entries)),
+        ends={HERE: 400, there: 400},
+        appears_at={HERE: 0.0, there: 1.1},
+    )
+
+    assert world_of(plan).counts["partition_added"] == 1

@@ -133,7 +133,7 @@ def draining_goes_on_sending(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def one_who_stood_still_goes_on_sending(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(RecordPath, "_doubt_membership", lambda _path: None)
+    monkeypatch.setattr(RecordPath, "_doubt_membership", lambda _path, _now: None)
 
 
 def commits_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -149,7 +149,7 @@ def commits_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def an_exception_escapes(monkeypatch: pytest.MonkeyPatch) -> None:
-    def failing(_path: RecordPath) -> None:
+    def failing(_path: RecordPath, _now: float) -> None:
         raise KeyError("a bug")
 
     monkeypatch.setattr(RecordPath, "_doubt_membership", failing)

@@ -12,6 +12,7 @@ from hookline.engine.records import OffsetCommit, TopicPartition
 from hookline.errors import CommitDeferred, CommitRejected, KafkaUnavailable
 from hookline.http.ports import Sender
 from hookline.kafka.ports import Source
+from hookline.service.map_probe import MapProbe
 from hookline.service.record_path import RecordPath
 from hookline.settings.deliver import DRAIN_SHARE_OF_SESSION
 from hookline.settings.tree import Settings
@@ -59,6 +60,8 @@ class Ownership:
         self._acknowledged_at = clock()
         self._asked_at: float | None = None
         self._refusal = ""
+        self._map_probe = MapProbe(engine, source)
+        self._committed_once = False
 
     async def on_assigned(self, committed: Mapping[TopicPartition, OffsetCommit]) -> None:
         """See `AssignmentListener`."""
@@ -71,7 +74,9 @@ class Ownership:
         self._note("assigned", committed)
         self._acknowledged_at = self._clock()
         self._refusal = ""
-        self._path.is_member = True
+        if assigned == len(committed):
+            # Of what it kept from before it stood still, only a commit can tell that it is still ours.
+            self._path.is_member = True
         self._path.pump(self._clock())
 
     async def on_revoked(self, partitions: Collection[TopicPartition]) -> Mapping[TopicPartition, OffsetCommit]:
@@ -135,36 +140,49 @@ class Ownership:
             position = self._source.position(assignment.partition)
             if position is not None and not assignment.ledger.unsettled:
                 self._engine.assignments.advance_position(assignment.partition, position)
-        due = self._engine.assignments.due_commits()
         self._engine.settled_since_commit = 0
+        while await self._commit_due():
+            # Some maps were too long for the brokers, and are shorter now.
+            pass
+        if self._committed_once and not self._map_probe.is_done:
+            await self._map_probe.try_out()
+
+    async def _commit_due(self) -> bool:
+        """Commit what is due; whether that must be done again."""
+        due = self._engine.assignments.due_commits()
         if not due and (not self._path.is_member or self._clock() - self._acknowledged_at > _COMMIT_AGAIN_SECONDS):
             due = self._engine.assignments.any_commit()
         if not due:
             self._path.is_member = True
-            return
-        await self._commit(due)
+            return False
+        return await self._commit(due)
 
-    async def _commit(self, due: dict[TopicPartition, DueCommit]) -> None:
+    async def _commit(self, due: dict[TopicPartition, DueCommit]) -> bool:
         commits = {partition: commit.commit for partition, commit in due.items()}
-        self._asked_at = self._clock()
+        asked_at = self._asked_at = self._clock()
         try:
             await self._source.commit(commits)
         except CommitDeferred as error:
             self._measurements.commits_deferred += 1
             _log.info(Event.COMMIT_DEFERRED, partitions=_names(commits), reason=str(error))
         except (CommitRejected, KafkaUnavailable) as error:
+            if isinstance(error, CommitRejected) and self._map_probe.shorten(commits, str(error)):
+                return True
             self._refusal = str(error)
             self._measurements.commit_failures += 1
             _log.error(Event.COMMIT_FAILED, partitions=_names(commits), reason=str(error))
         else:
             self._refusal = ""
             self._acknowledged_at = self._clock()
+            self._committed_once = True
             self._measurements.commits += 1
             self._engine.assignments.acknowledged(due)
-            self._path.is_member = True
+            # One that was asked for before the process stood still says nothing of who it is now.
+            self._path.is_member = self._path.is_member or asked_at >= self._path.doubted_at
             self._path.pump(self._clock())
         finally:
             self._asked_at = None
+        return False
 
     def trouble(self) -> str:
         """What is wrong with committing, in words; empty when all is well."""

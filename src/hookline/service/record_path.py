@@ -7,6 +7,7 @@ callbacks, with no task, future or timer for a record.
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import Callable
 
@@ -63,6 +64,7 @@ class RecordPath:
         self.last_poll_at = clock()
         self.sending = True
         self.is_member = True
+        self.doubted_at = -math.inf
         self.has_given_up = False
         self.dead_letter_trouble = ""
         self._turned_at = clock()
@@ -143,7 +145,7 @@ class RecordPath:
         """Send all that may be sent, start writing all dead letters that are due, and say who waits for what."""
         engine, send = self._engine, self._sender.send
         if now - self._turned_at > self._frozen_seconds:
-            self._doubt_membership()
+            self._doubt_membership(now)
         if self.sending and self.is_member:
             while (delivery := engine.next(now)) is not None:
                 try:
@@ -159,16 +161,17 @@ class RecordPath:
         if self._waits_for_room and (engine.room() or not self.sending):
             self._has_room.set()
 
-    def _doubt_membership(self) -> None:
+    def _doubt_membership(self, now: float) -> None:
         """The process stood still so long that others may own its partitions: send nothing until a commit is taken."""
         self.is_member = False
+        self.doubted_at = now
         self.commit_due.set()
 
     def tick(self) -> None:
         """Time has passed."""
         now = self._clock()
         if now - self._turned_at > self._frozen_seconds:
-            self._doubt_membership()
+            self._doubt_membership(now)
         self._turned_at = now
         self._wall_offset = self._wall_clock() - now
         if self._sender.tick(now):
