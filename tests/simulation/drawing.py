@@ -127,10 +127,12 @@ def _logs(
     for partition in partitions:
         offset = start = random.choice((0, 0, 7, 100, 2**31 - 3))
         keys = random.choice((1, 3, 10))
+        # All at once, or as slowly as makes them meet with faults of all times.
+        pace = random.choice((1.0, 3.0, 10.0))
         at = 0.0
         open_until = 0.0
         for _ in range(random.randint(0, 2 * records // len(partitions))):
-            at += random.choice((0.0, 0.0, 0.0, 0.02, 0.2))
+            at += pace * random.choice((0.0, 0.0, 0.0, 0.02, 0.2))
             if random.random() < 0.05:
                 offset += random.choice((1, 1, 5, 40_000))
             if random.random() < 0.03:
@@ -211,8 +213,8 @@ SERVICE_FAULTS = {
     "service_429_retry_after": 0.7,
     "service_429_retry_after_date": 0.4,
     "service_400": 0.7,
-    "service_401": 0.4,
-    "service_403": 0.3,
+    "service_401": 0.7,
+    "service_403": 0.7,
     "service_410": 0.3,
     "service_refuses_connections": 1.0,
     "service_resets_connections": 0.7,
