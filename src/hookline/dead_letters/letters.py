@@ -25,7 +25,8 @@ UNKNOWN = "unknown"
 
 _TOPIC = re.compile(r"[A-Za-z0-9._-]{1,249}")
 _REASON = re.compile(r"[a-z][a-z_]{0,63}")
-_NUMBER = re.compile(r"[0-9]{1,18}")
+_NUMBER = re.compile(r"[0-9]{1,19}")
+_NUMBER_MAX = 2**63 - 1
 _TEXT_CHARACTERS = 500
 _REDRIVES_MAX = 1_000_000
 _OURS = HEADER_NAMES | {REDRIVES_HEADER, REDRIVEN_FROM_HEADER, ORIGINAL_TIMESTAMP_HEADER}
@@ -101,6 +102,9 @@ class _Headers:
 
     def number(self, name: str) -> int | None:
         text = self.matched(name, _NUMBER, "a number")
+        if text and int(text) > _NUMBER_MAX:
+            self.problems.append(f"{name}: expected a number below 2^63")
+            return None
         return int(text) if text else None
 
     def moment(self, name: str) -> datetime | None:
