@@ -78,6 +78,11 @@ class SettingsCommand(ExampleCommand):
                 formatter.write_dl(lines)
 
 
+def given_flags() -> dict[str, list[str]]:
+    """The settings that the command which runs now got as flags: for each, its values as they were written."""
+    return dict(_flags(click.get_current_context()))
+
+
 def loaded_settings(config: Path | None, *, read_secrets: bool = True) -> LoadedSettings:
     """What the four layers give for the command that runs now; raises `SettingsError`."""
     flags = _flags(click.get_current_context())

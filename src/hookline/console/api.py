@@ -13,6 +13,7 @@ from pydantic import BaseModel
 from hookline.console.access import COOKIE, SESSION_SECONDS, Access, Role
 from hookline.console.actions import Actions, partition_of
 from hookline.console.audit import Audit
+from hookline.console.client import PREFIX
 from hookline.console.delivery_views import DeliveryViews
 from hookline.console.event_stream import EventStream
 from hookline.console.models import (
@@ -40,7 +41,6 @@ from hookline.console.views import Views
 from hookline.service.delivery_service import DeliveryService
 
 STREAMS_AT_ONCE = 24
-PREFIX = "/api/v1"
 _PARTITION = f"{PREFIX}/partitions/{{topic}}/{{partition}}"
 
 

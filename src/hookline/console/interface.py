@@ -18,6 +18,7 @@ from hookline.settings.leaves import leaves, value_at
 from hookline.settings.loading import LoadedSettings
 from hookline.settings.tree import Settings
 from hookline.settings.written import plain_value, written_value
+from hookline.telemetry.metrics import make_registry
 
 
 class Interface:
@@ -60,7 +61,7 @@ def _wants_page(request: web.BaseRequest) -> bool:
 
 def console_of(service: DeliveryService, loaded: LoadedSettings) -> ConsoleServer:
     """The whole console of a service, as the settings have it."""
-    return ConsoleServer(service, loaded.settings.console, Interface(service, loaded))
+    return ConsoleServer(service, make_registry(service), loaded.settings.console, Interface(service, loaded))
 
 
 def settings_view(loaded: LoadedSettings) -> SettingsView:

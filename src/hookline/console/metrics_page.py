@@ -9,12 +9,10 @@ from copy import copy
 from typing import NamedTuple
 
 from aiohttp import web
-from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
+from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4, CollectorRegistry, generate_latest
 from prometheus_client.core import Metric
 from prometheus_client.openmetrics import exposition as openmetrics
 from prometheus_client.registry import Collector
-
-from hookline.telemetry.metrics import Observable, make_registry
 
 KEPT_SECONDS = 1.0
 """How long a text is given again, so that many who ask cost no more than one."""
@@ -32,10 +30,10 @@ class _Kept(NamedTuple):
 
 
 class MetricsPage:
-    """Renders the metrics of a service, in the Prometheus text format or in OpenMetrics."""
+    """Renders the metrics of a registry, in the Prometheus text format or in OpenMetrics."""
 
-    def __init__(self, service: Observable) -> None:
-        self._registry = make_registry(service)
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._registry = registry
         self._kept: dict[bool, _Kept] = {}
         self._rendering = asyncio.Lock()
 

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 from aiohttp import web
+from prometheus_client import CollectorRegistry
 
 from hookline.console.bounded_server import BoundedServer
 from hookline.console.health import health_response
@@ -21,7 +22,6 @@ from hookline.settings.addresses import is_loopback, split_host_port
 from hookline.settings.operation import Console
 from hookline.telemetry.events import Event
 from hookline.telemetry.logs import get_logger
-from hookline.telemetry.metrics import Observable
 
 _MOST_CONNECTIONS = 96
 _READ_TIMEOUT_SECONDS = 10.0
@@ -45,11 +45,14 @@ _log = get_logger(__name__)
 _Page = Callable[[web.BaseRequest], Awaitable[web.Response]]
 
 
-class ConsoleService(Observable, Protocol):
-    """What the console tells about: the delivery service."""
+class Health(Protocol):
+    """What the console tells about: the delivery service, or the supervisor of workers."""
 
     def liveness(self) -> tuple[bool, str]:
         """Whether the loop turns and the source polls, and what does not."""
+
+    def readiness(self) -> tuple[bool, str]:
+        """Whether the service does its work, and why not."""
 
 
 class Interface(Protocol):
@@ -69,11 +72,14 @@ class Interface(Protocol):
 class ConsoleServer:
     """Serves health and metrics of a service that runs on the same event loop. Serves nothing without `console.listen`.
 
-    Given an `interface`, it serves that too. `start` raises `SettingsError` for an address that others can reach unless
-    there is a token or `console.allow_remote` is on, and `HooklineError` when it can't be listened on.
+    `registry` has the metrics. Given an `interface`, it serves that too. `start` raises `SettingsError` for an address
+    that others can reach unless there is a token or `console.allow_remote` is on, and `HooklineError` when it can't be
+    listened on.
     """
 
-    def __init__(self, service: ConsoleService, console: Console, interface: Interface | None = None) -> None:
+    def __init__(
+        self, service: Health, registry: CollectorRegistry, console: Console, interface: Interface | None = None
+    ) -> None:
         self._service = service
         self._interface = interface
         self._console = console
@@ -82,7 +88,7 @@ class ConsoleServer:
             "/healthz/live": self._live,
             "/healthz/ready": self._ready,
         }
-        self._metrics_page = MetricsPage(service)
+        self._metrics_page = MetricsPage(registry)
         listen_host = [split_host_port(console.listen)[0]] if console.listen else []
         self._host_check = HostCheck([*listen_host, *console.hosts])
         self._server: BoundedServer | None = None

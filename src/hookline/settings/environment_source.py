@@ -11,7 +11,7 @@ from hookline.settings.problems import Problem, did_you_mean, printable_name
 from hookline.settings.provenance import Layer, Origin
 from hookline.settings.text_values import value_of_text
 
-NOT_SETTINGS = frozenset({"HOOKLINE_CONFIG", "HOOKLINE_DEBUG"})
+NOT_SETTINGS = frozenset({"HOOKLINE_CONFIG", "HOOKLINE_DEBUG", "HOOKLINE_URL"})
 """Variables for the command itself: the settings file, and tracebacks."""
 
 # Kubernetes sets these in every pod of a namespace that has a service named hookline or hookline-…, see
