@@ -33,6 +33,9 @@ class StandingSource:
 
     async def commit(self, commits: Mapping[TopicPartition, OffsetCommit]) -> None: ...
 
+    async def committed(self, partitions: Collection[TopicPartition]) -> Mapping[TopicPartition, OffsetCommit]:
+        return {}
+
     def pause(self, partitions: Collection[TopicPartition]) -> None:
         self.paused |= set(partitions)
 

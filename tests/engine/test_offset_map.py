@@ -92,24 +92,25 @@ def test_the_size_is_known_before_it_is_written(given_map: tuple[int, list[Range
     assert written == (offset_map.runs_bytes(committed, ranges) if ranges else 0)
 
 
+@NARROW_AND_WIDE
 @given(maps(), st.integers(20, 4095))
 @example((0, []), 4095)
 @example((1_000, [(1_001, 1_004)]), 4095)
 def test_what_probes_a_broker_is_as_long_as_it_may_be_and_reads_as_the_same_map(
-    given_map: tuple[int, list[Range]], limit: int
+    wide: bool, given_map: tuple[int, list[Range]], limit: int
 ) -> None:
     committed, ranges = given_map
-    text = offset_map.encode_to_probe(committed, ranges, limit)
-    assert len(text) in (0, limit)
+    text = offset_map.encode_to_probe(committed, ranges, limit, wide)
+    assert limit - 2 <= len(text) <= limit or not text
     kept = decode(text, committed)
     assert kept == ranges[: len(kept)]
-    if offset_map.runs_bytes(committed, ranges) <= offset_map.capacity_bytes(limit, wide=True) - 2:
-        assert len(text) == limit
+    if offset_map.runs_bytes(committed, ranges) <= offset_map.capacity_bytes(limit, wide) - 2:
+        assert text
         assert kept == ranges
 
 
 def test_what_probes_a_broker_has_characters_from_all_over_the_alphabet() -> None:
-    text = offset_map.encode_to_probe(COMMITTED, SETTLED, 4095)
+    text = offset_map.encode_to_probe(COMMITTED, SETTLED, 4095, wide=True)
     assert len({ord(character) >> 8 for character in text}) == 0x80
 
 
@@ -142,6 +143,27 @@ def test_any_bytes_in_our_own_dress_are_never_an_exception(payload: bytes, signe
         payload = b"\x01" + (zlib.crc32(payload) & 0xFFFF).to_bytes(2, "big") + payload
     for committed in (0, 1, payload[3] if len(payload) > 3 else 0):
         assert_well_formed(decode("~" + base64.b64encode(payload).decode().rstrip("="), committed), committed)
+
+
+@NARROW_AND_WIDE
+@given(
+    maps(max_runs=20), st.lists(st.tuples(st.integers(0), st.integers(0, 3), st.characters()), max_size=6), st.data()
+)
+def test_a_map_that_was_changed_anywhere_is_never_an_exception(
+    wide: bool, given_map: tuple[int, list[Range]], changes: list[tuple[int, int, str]], data: st.DataObject
+) -> None:
+    committed, ranges = given_map
+    text = encode(committed, ranges, 4096, wide)
+    for place, taken, put in changes:
+        at = place % (len(text) + 1)
+        text = text[:at] + put + text[at + taken :]
+    for offset in (committed, data.draw(st.integers(0, 1 << 63))):
+        assert_well_formed(decode(text, offset), offset)
+
+
+def test_a_text_as_long_as_the_protocol_takes_is_decoded_in_no_time() -> None:
+    for text in ("\u3400" * 32_767, "\ub3ff" * 32_767, "~" + "A" * 32_766, "~" + "/" * 32_766):
+        assert decode(text, 0) == []
 
 
 @NARROW_AND_WIDE

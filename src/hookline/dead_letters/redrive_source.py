@@ -117,6 +117,7 @@ class RedriveSource:
         self._epoch = 0
         self._is_confirmed = False
         self._under_way: dict[tuple[int, int], Record] = {}
+        self._asked: dict[TopicPartition, OffsetCommit] = {}
         self.is_exhausted = False
         """Whether all that was chosen was given out, in the assignments as they are now."""
         self.failure: HooklineError | None = None
@@ -187,6 +188,11 @@ class RedriveSource:
         except (CommitRejected, KafkaRefused) as error:
             self.failure = error
             raise
+        self._asked.update(commits)
+
+    async def committed(self, partitions: Collection[TopicPartition]) -> Mapping[TopicPartition, OffsetCommit]:
+        """What the service committed last, as it said it: what the group has are marks. See `Source.committed`."""
+        return {partition: self._asked[partition] for partition in partitions if partition in self._asked}
 
     def pause(self, partitions: Collection[TopicPartition]) -> None:
         """Give out none of these; see `Source.pause`."""

@@ -102,9 +102,28 @@ class Assignments:
                 return {partition: DueCommit(commit, assignment.epoch, assignment.progress)}
         return {}
 
+    def commit_to_probe(self, limit_characters: int, wide: bool) -> dict[TopicPartition, DueCommit]:
+        """A commit of one partition with as long a map as that, in that alphabet; see `offset_map.encode_to_probe`.
+
+        One with a map of its true length is due afterwards. Empty when there is none to be made.
+        """
+        for partition, assignment in self._by_partition.items():
+            commit = None if assignment.draining else assignment.commit(self.map_format)
+            if commit is not None:
+                settled, progress = assignment.ledger.settled_ranges(), assignment.progress
+                assignment.progress += 1
+                metadata = offset_map.encode_to_probe(commit.offset, settled, limit_characters, wide)
+                return {partition: DueCommit(OffsetCommit(commit.offset, metadata), assignment.epoch, progress)}
+        return {}
+
     def due_commit(self, assignment: Assignment) -> OffsetCommit | None:
         """What is to be committed for one, None when nothing changed since the last acknowledged commit."""
         return assignment.due_commit(self.map_format)
+
+    def is_current(self, partition: TopicPartition, epoch: int) -> bool:
+        """Whether this assignment of a partition is still ours."""
+        assignment = self._by_partition.get(partition)
+        return assignment is not None and assignment.epoch == epoch
 
     def acknowledged(self, commits: dict[TopicPartition, DueCommit]) -> None:
         """The broker has these; those of an assignment that is gone, or was made anew, change nothing."""

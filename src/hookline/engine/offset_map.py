@@ -35,6 +35,10 @@ _HEAD_BYTES = 3
 _NARROW_MARK = "~"
 _WIDE_FIRST = 0x3400
 _WIDE_BITS = 15
+_WIDE_MASK = (1 << _WIDE_BITS) - 1
+_GROUP_BYTES = _WIDE_BITS
+"""15 bytes are 8 characters."""
+_GROUP_SHIFTS = range(7 * _WIDE_BITS, -1, -_WIDE_BITS)
 _RUNS_BYTES_MAX = 1 << 20
 _GOLDEN = 40_503
 """2^16 by the golden ratio: its multiples are spread evenly (Knuth, volume 3, 6.4)."""
@@ -72,20 +76,21 @@ def encode(committed: int, settled: Sequence[Range], limit_characters: int, wide
     return _wide_text(packed) if wide else _narrow_text(packed)
 
 
-def encode_to_probe(committed: int, settled: Sequence[Range], limit_characters: int) -> str:
-    """The same map as wide text of exactly `limit_characters`, padded with characters from all over the alphabet.
+def encode_to_probe(committed: int, settled: Sequence[Range], limit_characters: int, wide: bool) -> str:
+    """The same map as text of all the length that is allowed, padded with characters from all over the alphabet.
 
     It is for finding out whether a broker takes so many of them and gives them back unchanged; `decode` reads it as any
     other, so that nothing is forgotten meanwhile. Empty when there is no room for it.
     """
     runs = _runs(committed, ())
-    packed = _packed(committed, settled, capacity_bytes(limit_characters, wide=True) - 2)
+    packed = _packed(committed, settled, capacity_bytes(limit_characters, wide) - 2)
     packed = packed or _payload(_PLAIN, runs, runs)
-    missing = limit_characters * _WIDE_BITS // 8 - len(packed)
+    missing = capacity_bytes(limit_characters, wide) + _HEAD_BYTES - len(packed)
     if missing < 2:
         return ""
     filling = b"".join((index * _GOLDEN & 0xFFFF).to_bytes(2, "big") for index in range(missing // 2 + 1))
-    return _wide_text((packed + b"\0\0" + filling)[: len(packed) + missing])
+    payload = (packed + b"\0\0" + filling)[: len(packed) + missing]
+    return _wide_text(payload) if wide else _narrow_text(payload)
 
 
 def _packed(committed: int, settled: Sequence[Range], capacity: int) -> bytes:
@@ -184,13 +189,12 @@ def _narrow_text(payload: bytes) -> str:
 
 
 def _wide_text(payload: bytes) -> str:
-    bits = len(payload) * 8
-    padding = -bits % _WIDE_BITS
-    number = int.from_bytes(payload, "big") << padding
-    count = (bits + padding) // _WIDE_BITS
-    mask = (1 << _WIDE_BITS) - 1
-    shifts = range((count - 1) * _WIDE_BITS, -1, -_WIDE_BITS)
-    return "".join(chr(_WIDE_FIRST + (number >> shift & mask)) for shift in shifts)
+    characters: list[str] = []
+    # A group at a time: shifting one number of all bits would be quadratic.
+    for start in range(0, len(payload), _GROUP_BYTES):
+        number = int.from_bytes(payload[start : start + _GROUP_BYTES].ljust(_GROUP_BYTES, b"\0"), "big")
+        characters += [chr(_WIDE_FIRST + (number >> shift & _WIDE_MASK)) for shift in _GROUP_SHIFTS]
+    return "".join(characters[: -(-len(payload) * 8 // _WIDE_BITS)])
 
 
 def _bytes_of(text: str) -> bytes:
@@ -200,11 +204,13 @@ def _bytes_of(text: str) -> bytes:
             return base64.b64decode(body + "=" * (-len(body) % 4), validate=True)
         except (binascii.Error, ValueError):
             return b""
-    number = 0
-    for character in text:
-        value = ord(character) - _WIDE_FIRST
-        if not 0 <= value < 1 << _WIDE_BITS:
-            return b""
-        number = number << _WIDE_BITS | value
-    bits = len(text) * _WIDE_BITS
-    return (number >> bits % 8).to_bytes(bits // 8, "big")
+    values = [ord(character) - _WIDE_FIRST for character in text]
+    if values and not 0 <= min(values) <= max(values) <= _WIDE_MASK:
+        return b""
+    groups: list[bytes] = []
+    for start in range(0, len(values), len(_GROUP_SHIFTS)):
+        number = 0
+        for value, shift in zip(values[start : start + len(_GROUP_SHIFTS)], _GROUP_SHIFTS, strict=False):
+            number |= value << shift
+        groups.append(number.to_bytes(_GROUP_BYTES, "big"))
+    return b"".join(groups)[: len(text) * _WIDE_BITS // 8]

@@ -93,6 +93,17 @@ class AiokafkaSource:
         self._running()
         await self._membership.commits.commit(commits)
 
+    async def committed(self, partitions: Collection[TopicPartition]) -> Mapping[TopicPartition, OffsetCommit]:
+        """What the group has committed; see `Source.committed`."""
+        asked, doing = [ClientPartition(*partition) for partition in partitions], "reading committed offsets"
+        try:
+            # The client waits for the coordinator for as long as it takes.
+            async with asyncio.timeout(self._kafka.request_timeout):
+                found = await internals.committed(self._running(), asked)
+        except (client.KafkaError, OSError) as error:
+            raise translated(error, doing) from error
+        return {TopicPartition(*partition): commit for partition, commit in found.items()}
+
     def pause(self, partitions: Collection[TopicPartition]) -> None:
         """Fetch no more of these; see `Source.pause`."""
         self._set_paused(partitions, paused=True)

@@ -6,6 +6,7 @@ generation is the number of an assignment: whatever was read or asked for under 
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 from collections.abc import Collection, Coroutine, Mapping, Sequence
@@ -34,6 +35,8 @@ _log = logging.getLogger("hookline.kafka")
 # Of `max_poll_interval`, which is also how long brokers wait for us in a rebalance.
 _ANSWER_SHARE = 0.9
 _READ_AGAIN_SECONDS = 1.0
+# Nothing is polled meanwhile.
+_ASK_SECONDS = 5.0
 
 
 class Owner(Protocol):
@@ -92,6 +95,25 @@ class Membership:
 
     def _callback(self) -> _Callback:
         return _Callback(self.commits)
+
+    def committed(
+        self, partitions: Sequence[TopicPartition], answer: asyncio.Future[Mapping[TopicPartition, OffsetCommit]]
+    ) -> None:
+        """Ask the brokers once what the group has committed; `answer` gets it, or the error to raise."""
+        asked = [ClientPartition(*partition) for partition in partitions]
+        timeout = min(_ASK_SECONDS, self._kafka.request_timeout)
+        try:
+            found = _without_errors(self._consumer.committed(asked, timeout=timeout))
+        except KafkaException as error:
+            failure = translated(cause(error), "reading committed offsets")
+            self._bridge.tell(lambda: answer.done() or answer.set_exception(failure))
+            return
+        known = {
+            TopicPartition(each.topic, each.partition): OffsetCommit(each.offset, _metadata(each))
+            for each in found
+            if each.offset >= 0
+        }
+        self._bridge.tell(lambda: answer.done() or answer.set_result(known))
 
     def renewed(self, message: Message[Any, Any], generation: int) -> bool:
         """Whether the message's partition is not ours, or was assigned after `generation`."""

@@ -113,6 +113,20 @@ class LibrdkafkaSource:
             raise CommitDeferred("the Kafka client ended before the broker answered the commit")
         raise KafkaUnavailable(f"the broker did not answer a commit within {timeout:g} s (kafka.request_timeout)")
 
+    async def committed(self, partitions: Collection[TopicPartition]) -> Mapping[TopicPartition, OffsetCommit]:
+        """What the group has committed; see `Source.committed`."""
+        answer: asyncio.Future[Mapping[TopicPartition, OffsetCommit]] = self._loop.create_future()
+        answer.add_done_callback(_outcome_is_known)
+        self._running().committed(list(partitions), answer)
+        timeout = self._kafka.request_timeout
+        try:
+            await asyncio.wait({answer, self._ended}, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
+            if answer.done():
+                return answer.result()
+        finally:
+            answer.cancel()
+        raise KafkaUnavailable(f"nobody told what the group has committed within {timeout:g} s (kafka.request_timeout)")
+
     def pause(self, partitions: Collection[TopicPartition]) -> None:
         """Fetch no more of these; see `Source.pause`."""
         ours = [p for p in partitions if p in self._generations and p not in self._paused]

@@ -81,6 +81,12 @@ class ConsumerThread(threading.Thread):
         """Commit; `answer` gets the outcome."""
         self.bridge.submit(lambda: self._joined.commits.commit(commits, generations, answer))
 
+    def committed(
+        self, partitions: Sequence[TopicPartition], answer: asyncio.Future[Mapping[TopicPartition, OffsetCommit]]
+    ) -> None:
+        """Ask what the group has committed; `answer` gets it."""
+        self.bridge.submit(lambda: self._joined.committed(partitions, answer))
+
     def pause(self, partitions: Sequence[TopicPartition]) -> None:
         """Fetch no more of these."""
         self.bridge.submit(lambda: self._joined.pauses.pause(partitions))

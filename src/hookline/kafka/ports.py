@@ -55,6 +55,12 @@ class Source(Protocol):
         now is never committed.
         """
 
+    async def committed(self, partitions: Collection[TopicPartition]) -> Mapping[TopicPartition, OffsetCommit]:
+        """What the group has committed for these, as brokers tell it now; those with nothing committed are left out.
+
+        Raises `KafkaUnavailable` and `KafkaRefused`. It needs no right that joining the group does not need.
+        """
+
     def pause(self, partitions: Collection[TopicPartition]) -> None:
         """Fetch no more of these until they are resumed or assigned anew; those not assigned are ignored."""
 

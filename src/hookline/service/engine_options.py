@@ -52,4 +52,6 @@ def engine_options(settings: Settings) -> EngineOptions:
         ),
         allowance=AllowancePolicy(dead_letter.allowance, dead_letter.allowance_refill, dead_letter.success_pays),
         commit_records=settings.commit.records,
+        # One less for the NUL that librdkafka ends metadata with.
+        map_limit_characters=settings.commit.metadata_characters - 1,
     )

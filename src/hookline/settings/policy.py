@@ -103,6 +103,10 @@ class Commit(Section):
     """At least this often, when something was settled."""
     records: int = Field(default=20_000, ge=1, le=10_000_000)
     """And whenever this many were settled."""
+    # A string of Kafka's protocol has 32,767 bytes at most, and these characters have three each.
+    metadata_characters: int = Field(default=4096, ge=64, le=10_922)
+    """How long the metadata of a commit may be, in which stands what was settled out of order: the brokers'
+    `offset.metadata.max.bytes`. When they take less, that is found out."""
 
 
 class DeadLetter(Section):

@@ -28,6 +28,12 @@ class Event(StrEnum):
     DESTINATION_STATE_CHANGED = "destination_state_changed"
     COMMIT_FAILED = "commit_failed"
     COMMIT_DEFERRED = "commit_deferred"
+    MEMBERSHIP_DOUBTED = "membership_doubted"
+    OFFSET_MAP_FORMAT_KNOWN = "offset_map_format_known"
+    OFFSET_MAP_REFUSED = "offset_map_refused"
+    OFFSET_MAP_NOT_KEPT = "offset_map_not_kept"
+    OFFSET_MAP_FULL = "offset_map_full"
+    PARTITION_STANDS_STILL = "partition_stands_still"
     SUMMARY = "summary"
     OLDEST_UNSETTLED = "oldest_unsettled"
     CREDENTIALS_CHANGED = "credentials_changed"
@@ -38,6 +44,10 @@ class Event(StrEnum):
     LOG_LINES_DROPPED = "log_lines_dropped"
     DRAINING = "draining"
     DRAIN_TIMED_OUT = "drain_timed_out"
+    SUPERVISOR_STARTED = "supervisor_started"
+    WORKER_STARTED = "worker_started"
+    WORKER_ENDED = "worker_ended"
+    WORKER_STALLED = "worker_stalled"
     SERVICE_FAILED = "service_failed"
     STOPPED = "stopped"
 
@@ -117,6 +127,36 @@ DESCRIPTIONS: dict[Event, Description] = {
     Event.COMMIT_DEFERRED: Description(
         "info", "A rebalance is under way, so a commit was not taken yet; it is due again.", ("partitions", "reason")
     ),
+    Event.MEMBERSHIP_DOUBTED: Description(
+        "warning",
+        "Kafka answered no commit for half a session: nothing is sent until it takes one, since others may be about to.",
+        ("silent_seconds",),
+    ),
+    Event.OFFSET_MAP_FORMAT_KNOWN: Description(
+        "info",
+        "The brokers were found to keep offset maps of this length in this alphabet.",
+        ("limit_characters", "alphabet", "capacity_bytes"),
+    ),
+    Event.OFFSET_MAP_REFUSED: Description(
+        "warning",
+        "The brokers found a commit's metadata too long; from now on maps are shorter, and the commit was made again.",
+        ("limit_characters", "alphabet", "reason"),
+    ),
+    Event.OFFSET_MAP_NOT_KEPT: Description(
+        "warning",
+        "The brokers keep no metadata: after a restart, all that was settled behind a slow record is delivered again.",
+        ("reason",),
+    ),
+    Event.OFFSET_MAP_FULL: Description(
+        "warning",
+        "A partition's offset map has no more room: records between unsettled ones wait until the oldest is settled.",
+        ("topic", "partition", "offset", "waiting_records", "map_bytes"),
+    ),
+    Event.PARTITION_STANDS_STILL: Description(
+        "error",
+        "The group is stable and the log goes on, but nothing of a partition comes, and nothing says why.",
+        ("topic", "partition", "offset", "lag_records", "waited_seconds"),
+    ),
     Event.SUMMARY: Description(
         "info",
         "What happened since the last of these lines, every `log.summary_every`.",
@@ -178,6 +218,18 @@ DESCRIPTIONS: dict[Event, Description] = {
         "warning",
         "What was under way did not end within `deliver.drain_timeout`; it is delivered again after the next start.",
         ("in_flight",),
+    ),
+    Event.SUPERVISOR_STARTED: Description(
+        "info", "With `--workers`: the process that runs the workers begins.", ("version", "workers")
+    ),
+    Event.WORKER_STARTED: Description("info", "A worker process was started.", ("worker", "pid")),
+    Event.WORKER_ENDED: Description(
+        "error",
+        "A worker process ended unasked, and is started again; a negative exit code is the signal that ended it.",
+        ("worker", "pid", "exit_code", "restart_in_seconds"),
+    ),
+    Event.WORKER_STALLED: Description(
+        "error", "A worker process stands still; it is killed and started again.", ("worker", "pid", "reason")
     ),
     Event.SERVICE_FAILED: Description("error", "Delivering cannot go on; the process ends.", ("reason", "exit_code")),
     Event.STOPPED: Description(
