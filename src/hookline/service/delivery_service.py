@@ -240,6 +240,7 @@ class DeliveryService:
     async def _tick_forever(self) -> None:
         while True:
             self._ticked_at = self._clock()
+            self._ownership.look()
             self._path.tick()
             self._watch.look()
             await asyncio.sleep(_TICK_SECONDS)

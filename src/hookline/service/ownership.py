@@ -59,6 +59,10 @@ class Ownership:
         )
         self._acknowledged_at = clock()
         self._asked_at: float | None = None
+        # The first commit that was asked for since Kafka last answered one.
+        self._unanswered_since: float | None = None
+        # The brokers wait for a whole session from our last sign of life on, and a commit is one.
+        self._silence_seconds = settings.kafka.session_timeout / 2
         self._refusal = ""
         self._map_probe = MapProbe(engine, source)
         self._committed_once = False
@@ -73,6 +77,7 @@ class Ownership:
         _log.info(Event.PARTITIONS_ASSIGNED, partitions=_names(committed), assigned=assigned)
         self._note("assigned", committed)
         self._acknowledged_at = self._clock()
+        self._unanswered_since = None
         self._refusal = ""
         if assigned == len(committed):
             # Of what it kept from before it stood still, only a commit can tell that it is still ours.
@@ -154,15 +159,20 @@ class Ownership:
             due = self._engine.assignments.any_commit()
         if not due:
             self._path.is_member = True
+            self._unanswered_since = None
             return False
         return await self._commit(due)
 
     async def _commit(self, due: dict[TopicPartition, DueCommit]) -> bool:
         commits = {partition: commit.commit for partition, commit in due.items()}
         asked_at = self._asked_at = self._clock()
+        if self._unanswered_since is None:
+            self._unanswered_since = asked_at
         try:
             await self._source.commit(commits)
         except CommitDeferred as error:
+            # The group is there, and tells by itself what is ours from now on.
+            self._unanswered_since = None
             self._measurements.commits_deferred += 1
             _log.info(Event.COMMIT_DEFERRED, partitions=_names(commits), reason=str(error))
         except (CommitRejected, KafkaUnavailable) as error:
@@ -173,6 +183,7 @@ class Ownership:
             _log.error(Event.COMMIT_FAILED, partitions=_names(commits), reason=str(error))
         else:
             self._refusal = ""
+            self._unanswered_since = None
             self._acknowledged_at = self._clock()
             self._committed_once = True
             self._measurements.commits += 1
@@ -183,6 +194,16 @@ class Ownership:
         finally:
             self._asked_at = None
         return False
+
+    def look(self) -> None:
+        """Called on each tick. Whom Kafka answers no commit for half a session may soon have been replaced."""
+        since = self._unanswered_since
+        if since is None or not self._path.is_member:
+            return
+        silent_seconds = self._clock() - since
+        if silent_seconds > self._silence_seconds:
+            _log.warning(Event.MEMBERSHIP_DOUBTED, silent_seconds=round(silent_seconds, 1))
+            self._path.doubt_membership(self._clock())
 
     def trouble(self) -> str:
         """What is wrong with committing, in words; empty when all is well."""

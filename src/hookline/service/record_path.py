@@ -145,7 +145,7 @@ class RecordPath:
         """Send all that may be sent, start writing all dead letters that are due, and say who waits for what."""
         engine, send = self._engine, self._sender.send
         if now - self._turned_at > self._frozen_seconds:
-            self._doubt_membership(now)
+            self.doubt_membership(now)
         if self.sending and self.is_member:
             while (delivery := engine.next(now)) is not None:
                 try:
@@ -161,8 +161,8 @@ class RecordPath:
         if self._waits_for_room and (engine.room() or not self.sending):
             self._has_room.set()
 
-    def _doubt_membership(self, now: float) -> None:
-        """The process stood still so long that others may own its partitions: send nothing until a commit is taken."""
+    def doubt_membership(self, now: float) -> None:
+        """Others may own our partitions by now, as after standing still: send nothing until a commit is taken."""
         self.is_member = False
         self.doubted_at = now
         self.commit_due.set()
@@ -171,7 +171,7 @@ class RecordPath:
         """Time has passed."""
         now = self._clock()
         if now - self._turned_at > self._frozen_seconds:
-            self._doubt_membership(now)
+            self.doubt_membership(now)
         self._turned_at = now
         self._wall_offset = self._wall_clock() - now
         if self._sender.tick(now):
