@@ -5,6 +5,7 @@ What at least once allows, and where it ends:
 - A record may be accepted again if it was first accepted by a process that then lost its place without a last commit
   (it was killed, frozen past its session or cut off from the brokers, or the brokers were away), or if the answer was
   lost on the way. Each repeat must have such a fault around its first acceptance (`_REPEATS`), and at that member.
+  Or it came from a process that a freeze or a cut off network kept from learning that it had been replaced (`_UNAWARE`).
 - A kill or a freeze alone makes no more repeats than were in flight and settled since the last commit: a commit is due
   after `commit_records`, as many settle while it is under way, and as many once more until its answer is seen.
 - Order has no allowance: no request for a record comes before all earlier ones of its key were settled once.
@@ -35,6 +36,7 @@ _REPEATS: dict[Kind, float] = {
     Kind.SERVICE_DOWN: 0.5,
 }
 """Faults that allow repeats, and for how long after they were healed."""
+_UNAWARE = (Kind.FREEZE, Kind.NETWORK_TO_BROKERS)
 _COUNTED = (Kind.KILL, Kind.FREEZE)
 _OVERLAPS = {kind: seconds for kind, seconds in _REPEATS.items() if kind is not Kind.SERVICE_DOWN}
 _FIRST_SAMPLE_SECONDS = 15.0
@@ -157,7 +159,7 @@ def _check_repeats(
     for record_id, found in acceptances.items():
         for before, again in itertools.pairwise(found):
             account.repeats += 1
-            windows = list(_explanations(before, evidence.windows))
+            windows = list(_explanations(before, again, evidence.windows))
             if not windows:
                 text = f"{record_id}, accepted from {before.begin.life} and again from {again.begin.life}"
                 unexplained.append(f"{text} {again.at - before.at:.1f} s later")
@@ -174,15 +176,17 @@ def _check_repeats(
             account.shortfalls.append(f"{evidence.windows[at].fault} made {len(records)} repeats, more than {most}")
 
 
-def _explanations(before: _Acceptance, windows: list[Window]) -> Iterator[int]:
+def _explanations(before: _Acceptance, again: _Acceptance, windows: list[Window]) -> Iterator[int]:
     for at, window in enumerate(windows):
         fault = window.fault
         # Bytes that only come later are lost to nobody.
-        if fault.kind not in _REPEATS or fault.network == "delay" or not window.concerns(before.begin.member):
+        if fault.kind not in _REPEATS or fault.network == "delay":
             continue
         # A killed process is gone at once.
-        end = window.started if fault.kind is Kind.KILL else window.healed
-        if window.started - _BEFORE_SECONDS <= before.at <= end + _REPEATS[fault.kind]:
+        end = (window.started if fault.kind is Kind.KILL else window.healed) + _REPEATS[fault.kind]
+        lost_its_place = window.concerns(before.begin.member) and window.started - _BEFORE_SECONDS <= before.at <= end
+        unaware = fault.kind in _UNAWARE and window.concerns(again.begin.member) and window.started <= again.at <= end
+        if lost_its_place or unaware:
             yield at
 
 

@@ -86,6 +86,17 @@ def test_a_repeat_needs_a_fault_that_allows_it_at_the_member_that_had_the_record
     assert found == ["1 repeats that no fault explains: 0, accepted from m0.1 and again from m1.1 4.0 s later"]
 
 
+@pytest.mark.parametrize(
+    ("kind", "allowed"), [(Kind.NETWORK_TO_BROKERS, True), (Kind.FREEZE, True), (Kind.KILL, False)]
+)
+def test_a_process_that_could_not_learn_of_its_successor_may_repeat_what_that_delivered(kind: Kind, allowed: bool):
+    story = Story().written(1).fault(kind, 1.0, 9.0, "m0", network="cut")
+
+    found = story.delivered(0, at=7.0, life="m1.1").delivered(0, at=8.0, life="m0.1").shortfalls()
+
+    assert (found == []) is allowed
+
+
 def test_a_network_that_is_only_slow_explains_no_repeat():
     story = Story().written(1).fault(Kind.NETWORK_TO_BROKERS, 1.0, 2.0, "m0", network="delay")
 
