@@ -5,7 +5,7 @@ What at least once allows, and where it ends:
 - A record may be accepted again if it was first accepted by a process that then lost its place without a last commit
   (it was killed, frozen past its session or cut off from the brokers, or the brokers were away), or if the answer was
   lost on the way. Each repeat must have such a fault around its first acceptance (`_REPEATS`), and at that member.
-  Or it came from a process that a freeze or a cut off network kept from learning that it had been replaced (`_UNAWARE`).
+  Or it came from a process that was frozen or cut off and could not learn that it had been replaced (`_UNAWARE`).
 - A kill or a freeze alone makes no more repeats than were in flight and settled since the last commit: a commit is due
   after `commit_records`, as many settle while it is under way, and as many once more until its answer is seen.
 - Order has no allowance: no request for a record comes before all earlier ones of its key were settled once.
