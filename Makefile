@@ -16,7 +16,7 @@ ARGUMENTS =
 SEEDS = 1000
 SEED =
 
-.PHONY: help setup demo test check lint format docs simulate chaos benchmark lock clean
+.PHONY: help setup demo test check lint format docs simulate mutants chaos benchmark lock clean
 
 help: ## list the commands (what `make` alone does)
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -57,6 +57,9 @@ docs: setup ## renew what the documentation has from the code: the settings and 
 
 simulate: setup ## let faults happen in simulated time and check what always holds (SEEDS=1000, or SEED=42 for a story)
 	@$(BIN)/python -m tests.simulation $(if $(SEED),--seed $(SEED),--seeds $(SEEDS)) $(ARGUMENTS)
+
+mutants: setup ## plant bugs such as others shipped, one after the other, and have the simulation find each
+	@nice -n 5 $(BIN)/python -m tests.mutants $(ARGUMENTS)
 
 benchmark: setup ## measure, against the others too (ARGUMENTS="--help" lists the scenarios)
 	$(BIN)/python -m benchmarks.run $(ARGUMENTS)

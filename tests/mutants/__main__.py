@@ -10,8 +10,8 @@ from concurrent.futures import ThreadPoolExecutor
 from tests.mutants.catalogue import Mutant, MutantOutdated, mutants
 from tests.mutants.trial import Verdict, try_out
 
-_SEEDS = 300
-_LIMIT_SECONDS = 240.0
+_SEEDS = 500
+_LIMIT_SECONDS = 600.0
 """Many times what so many seeds take, so that a loop without an end is noticed."""
 _AT_ONCE = 2
 
