@@ -155,6 +155,20 @@ def test_gone_is_not_probed_until_somebody_resumes_it() -> None:
     assert probed(breaker) == 1e9
 
 
+def test_a_late_answer_that_refuses_credentials_does_not_have_a_destination_probed_that_is_gone() -> None:
+    breaker = Breaker(POLICY)
+    breaker.stop("401", POLICY.credentials_probe_delay, 0.0)
+    breaker.stop("410", None, 1.0)
+    breaker.stop("401", POLICY.credentials_probe_delay, 2.0)
+    breaker.advance(1e9)
+    assert (breaker.places, breaker.detail) == (0, "410")
+
+    breaker.resume(1e9)
+    probed(breaker)
+    breaker.stop("401", POLICY.credentials_probe_delay, 1e9)
+    assert probed(breaker) == 1e9 + POLICY.credentials_probe_delay
+
+
 def test_a_hold_keeps_to_the_longest_time_asked_for() -> None:
     breaker = Breaker(POLICY)
     breaker.hold(30.0)

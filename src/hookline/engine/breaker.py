@@ -132,6 +132,9 @@ class Breaker:
 
     def stop(self, detail: str, probe_delay: float | None, now: float) -> None:
         """The destination refuses everything: send nothing until somebody acts, or one probe each `probe_delay`."""
+        if self.state is DestinationState.STOPPED and self.probe_at is None and not self.places:
+            # It said that it is gone. What else it answers to requests that were under way then takes nothing back.
+            return
         self.probe_at = None if probe_delay is None else now + probe_delay
         self._change(DestinationState.STOPPED, detail, places=0)
 
