@@ -13,7 +13,7 @@ from tests.simulation.oracle import Tenure
 from tests.simulation.plan import Entry, chance
 
 from hookline.engine.records import Batch, OffsetCommit, SourceRecord, TopicPartition
-from hookline.errors import HooklineError, KafkaError, KafkaUnavailable, KafkaUnavailable
+from hookline.errors import HooklineError, KafkaError, KafkaUnavailable
 from hookline.kafka.ports import AssignmentListener
 
 if TYPE_CHECKING:
@@ -119,14 +119,6 @@ class SimulatedSource:
             raise KafkaUnavailable("no answer about what is committed")
         stored = {partition: self._world.logs[partition].commit for partition in partitions}
         return {p: OffsetCommit(known.offset, known.metadata) for p, known in stored.items() if known is not None}
-
-    async def committed(self, partitions: Collection[TopicPartition]) -> Mapping[TopicPartition, OffsetCommit]:
-        await asyncio.sleep(0.02 * self._random.random())
-        if self._process.is_cut_off or self._world.active("commit_replies_lost"):
-            await asyncio.sleep(self._world.settings.kafka.request_timeout)
-            raise KafkaUnavailable("no answer to the question for what is committed")
-        stored = {partition: self._world.logs[partition].commit for partition in partitions}
-        return {partition: OffsetCommit(it.offset, it.metadata) for partition, it in stored.items() if it is not None}
 
     def pause(self, partitions: Collection[TopicPartition]) -> None:
         for partition in partitions:
