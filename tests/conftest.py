@@ -17,7 +17,7 @@ pytest_plugins = ["tests.support.kafka_fixtures"]
 # No deadline for one example: two busy cores make any such limit a coin toss. The blob repeats a failure elsewhere.
 hypothesis.settings.register_profile("steady", deadline=None, print_blob=True)
 hypothesis.settings.register_profile("brief", hypothesis.settings.get_profile("steady"), max_examples=20)
-hypothesis.settings.register_profile("long", hypothesis.settings.get_profile("steady"), max_examples=5000)
+hypothesis.settings.register_profile("long", hypothesis.settings.get_profile("steady"), max_examples=1000)
 hypothesis.settings.load_profile("steady")
 
 
