@@ -181,5 +181,5 @@ def test_a_purge_deletes_a_beginning_and_counts_it(pattern: str, reach: Reach, b
 
 
 def test_a_purge_that_would_delete_others_is_refused_with_their_number():
-    with pytest.raises(OperationRefused, match=r"2 dead letters that do not match .* --partly .* --with-others"):
+    with pytest.raises(OperationRefused, match=r"2 that do not match .* --partly .* --with-others"):
         purge_of("+--+-", Reach.EXACT).check()

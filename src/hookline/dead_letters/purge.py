@@ -112,9 +112,9 @@ class PurgePlan:
         """Raise `OperationRefused` when it would delete what was not asked for."""
         if self.reach is Reach.EXACT and self.others:
             raise OperationRefused(
-                f"{self.topic}: {self.others} dead letters that do not match lie before some of the {self.matching}"
-                " that do, and Kafka deletes from the beginning of a partition only. --partly deletes the matching ones"
-                " up to the first that does not match; --with-others deletes these as well"
+                f"{self.topic}: {self.others} that do not match lie before some of the {self.matching} dead letters"
+                " that do, and Kafka deletes from the beginning of a partition only. --partly deletes matching ones up"
+                " to the first that does not match; --with-others deletes these as well"
             )
 
 
