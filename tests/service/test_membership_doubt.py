@@ -21,11 +21,13 @@ WAIT_SECONDS = 20.0
 
 
 class EndlessSource:
-    """Has always one more record; `commit_error` is what a commit gets for an answer."""
+    """Has always one more record. `commit_error` is what a commit gets for an answer."""
 
     def __init__(self) -> None:
         self.commit_error: Exception | None = None
         self.last: OffsetCommit | None = None
+        self.answers_reads = asyncio.Event()
+        self.answers_reads.set()
         self._next = 0
         self._listener: AssignmentListener | None = None
 
@@ -45,6 +47,7 @@ class EndlessSource:
         self.last = commits[PARTITION]
 
     async def committed(self, partitions: Collection[TopicPartition]) -> Mapping[TopicPartition, OffsetCommit]:
+        await self.answers_reads.wait()
         return {PARTITION: self.last} if self.last is not None else {}
 
     def pause(self, partitions: Collection[TopicPartition]) -> None: ...
@@ -101,12 +104,14 @@ class NoSink:
 
 
 @asynccontextmanager
-async def running() -> AsyncIterator[tuple[EndlessSource, InstantSender]]:
+async def running(answers_reads: bool = True) -> AsyncIterator[tuple[EndlessSource, InstantSender]]:
     """A service that commits ten times a second and has a short session."""
     settings = Settings.model_validate(
         {"kafka": {"session_timeout": SESSION_SECONDS, "topics": ["sessions"]}, "commit": {"interval": 0.1}}
     )
     source, sender = EndlessSource(), InstantSender()
+    if not answers_reads:
+        source.answers_reads.clear()
     service = DeliveryService(settings, source=source, sender=sender, sink=NoSink())
     task = asyncio.create_task(service.run())
     try:
@@ -138,6 +143,15 @@ async def test_nothing_is_sent_once_no_commit_was_answered_for_half_a_session_un
         assert await sent_within(sender, SESSION_SECONDS) == 0
         source.commit_error = None
         before = sender.sent
+        await until(lambda: sender.sent > before + 10)
+
+
+async def test_nothing_is_sent_either_while_finding_out_about_offset_maps_gets_no_answer():
+    async with running(answers_reads=False) as (source, sender):
+        await asyncio.sleep(SESSION_SECONDS)
+        assert await sent_within(sender, SESSION_SECONDS) == 0
+        before = sender.sent
+        source.answers_reads.set()
         await until(lambda: sender.sent > before + 10)
 
 

@@ -150,7 +150,12 @@ class Ownership:
             # Some maps were too long for the brokers, and are shorter now.
             pass
         if self._committed_once and not self._map_probe.is_done:
+            # Made of commits: no answer to it is none to a commit.
+            if self._unanswered_since is None:
+                self._unanswered_since = self._clock()
             await self._map_probe.try_out()
+            if self._map_probe.is_done:
+                self._unanswered_since = None
 
     async def _commit_due(self) -> bool:
         """Commit what is due; whether that must be done again."""
