@@ -21,7 +21,10 @@ from hookline.console.client import partition_path
 )
 @click.argument("partition", required=False)
 def explain(config: Path | None, url: str | None, as_json: bool, partition: str | None) -> None:
-    """Say in words why a PARTITION stands where it stands; of all partitions of the process when none is named."""
+    """Say why a partition stands where it stands.
+
+    Without a PARTITION, of all that the process has.
+    """
     client = console_client(config, url)
     if partition is None:
         places = [(each["topic"], each["partition"]) for each in client.get("/partitions")["partitions"]]

@@ -18,7 +18,7 @@ from hookline.console.page_filters import age, count, share
     """,
 )
 def lag(config: Path | None, url: str | None, as_json: bool) -> None:
-    """Show for each partition of the process what is committed, read and still to come."""
+    """Show how far each partition is behind, and what holds it up."""
     document = console_client(config, url).get("/partitions")
     if as_json:
         write_json(document)

@@ -22,9 +22,9 @@ from hookline.console.page_filters import age, count, share, short, size
 )
 @click.option("--watch", is_flag=True, help="Go on telling, once a second, until Ctrl-C.")
 def status(config: Path | None, url: str | None, as_json: bool, watch: bool) -> int:
-    """Say in a sentence whether things are well, and how much is delivered, behind and under way.
+    """Say whether a running process is well.
 
-    The exit code is 1 when they are not.
+    First in a sentence, then how much is delivered, behind and under way. The exit code is 1 when it is not.
     """
     client = console_client(config, url)
     if not watch:

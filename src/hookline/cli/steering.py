@@ -27,7 +27,9 @@ _YES = click.option("--yes", is_flag=True, help="Do it without asking.")
 def pause(
     config: Path | None, url: str | None, as_json: bool, partition: str | None, destination: bool, yes: bool
 ) -> None:
-    """Send nothing more of a PARTITION, or to the destination. What is under way ends, and nothing is lost.
+    """Send nothing more of a partition, or at all.
+
+    What is under way ends, and nothing is lost.
 
     It holds until 'hookline resume', or until the process ends or the partition goes to another one.
     """
@@ -47,7 +49,7 @@ def pause(
 @click.argument("partition", required=False)
 @click.option("--destination", is_flag=True, help="All that is sent, instead of one partition.")
 def resume(config: Path | None, url: str | None, as_json: bool, partition: str | None, destination: bool) -> None:
-    """Send of a PARTITION, or to the destination, again. A destination that counts as down is tried at once."""
+    """Undo pause; try a destination that is down."""
     client = console_client(config, url)
     path, _ = _target(client, partition, destination)
     _told(client.post(f"{path}/resume"), as_json)
@@ -73,7 +75,10 @@ def retry(
     everything: bool,
     yes: bool,
 ) -> None:
-    """Try again at once what waits for its next attempt: the record at OFFSET of a PARTITION, or all."""
+    """Try again at once what waits for its next attempt.
+
+    That is the record at OFFSET of a PARTITION, or all.
+    """
     client = console_client(config, url)
     if everything:
         waiting = client.post("/retry", {})
@@ -96,7 +101,7 @@ def retry(
 @click.argument("offset", type=click.IntRange(min=0))
 @_YES
 def skip(config: Path | None, url: str | None, as_json: bool, partition: str, offset: int, yes: bool) -> None:
-    """Send the record at OFFSET of a PARTITION to the dead letters instead of trying it again."""
+    """Send a record to the dead letters instead of trying it again."""
     client = console_client(config, url)
     record = _record(client, partition, offset)
     _confirm(f"Send 1 record, {record['topic']}-{record['partition']} offset {offset}, to the dead letters?", yes)

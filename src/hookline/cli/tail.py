@@ -34,7 +34,10 @@ _STATES = ("delivered", "retrying", "dead_lettering", "dead_lettered")
 @click.option("--limit", type=click.IntRange(1, 500), default=20, show_default=True, help="How many to begin with.")
 @click.option("--follow/--no-follow", default=True, show_default=True, help="Go on with those that follow.")
 def tail(config: Path | None, url: str | None, as_json: bool, limit: int, follow: bool, **filters: Any) -> None:
-    """Show recent deliveries, and go on until Ctrl-C. Of those that succeed at once a sample is shown."""
+    """Show recent deliveries, and those that follow.
+
+    Until Ctrl-C. Of those that succeed at once a sample is shown.
+    """
     client = console_client(config, url)
     since = 0
     while True:
