@@ -264,6 +264,21 @@ class HooklineAiohttp(Hookline):
     deliver_settings: ClassVar[dict[str, str]] = {"sender": "aiohttp"}
 
 
+class HooklineWorkers(Hookline):
+    """Two worker processes that have as many requests under way together as one has alone."""
+
+    name = "hookline-workers"
+    title = "Hookline, 2 workers"
+
+    def settings(self, task: Task) -> dict[str, dict[str, Any]]:
+        settings = super().settings(task)
+        settings["deliver"]["in_flight"] = max(1, task.in_flight // 2)
+        return settings
+
+    def command(self, task: Task) -> list[str]:
+        return [*super().command(task), "--workers", "2"]
+
+
 CONTENDERS: dict[str, Contender] = {
     contender.name: contender
     for contender in (
@@ -271,6 +286,7 @@ CONTENDERS: dict[str, Contender] = {
         HooklineAiokafka(),
         HooklineLibrdkafka(),
         HooklineAiohttp(),
+        HooklineWorkers(),
         DocumentedLoop(),
         GoNetHttp(),
         GoFastHttp(),

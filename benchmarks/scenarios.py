@@ -122,5 +122,15 @@ SCENARIOS: tuple[Scenario, ...] = (
         delay_ms=0,
         matches=(Match("hookline-aiohttp"),),
     ),
+    Scenario(
+        name="workers",
+        title="two workers and one, answer at once, 64 in flight",
+        topic=TopicShape(_RECORDS),
+        quick_records=0,
+        in_flight=64,
+        delay_ms=0,
+        matches=(Match("hookline", cpu_at_most=1.15),),
+        ours="hookline-workers",
+    ),
 )
 """All scenarios, in the order in which they are run."""

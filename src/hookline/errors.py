@@ -13,6 +13,7 @@
     │   └── WriteFailed            a dead letter was not acknowledged
     ├── DestinationError       the HTTP service, as a whole; exit code 5
     ├── OperationRefused       what somebody asked for cannot be done as things stand
+    ├── WorkersFailed          worker processes ended badly; the exit code is theirs
     └── UnsendableRecord       one record that no request can be made of; it is dead-lettered
 
 The text of each says what happened, which setting or record it concerns, what was expected and what to do.
@@ -86,6 +87,14 @@ class DestinationError(HooklineError):
 
 class OperationRefused(HooklineError):
     """What an operator asked for cannot be done as things stand; nothing was changed."""
+
+
+class WorkersFailed(HooklineError):
+    """Worker processes ended in a way that starting them again does not help; `exit_code` is what they ended with."""
+
+    def __init__(self, message: str, exit_code: int) -> None:
+        super().__init__(message)
+        self.exit_code = exit_code
 
 
 class UnsendableRecord(HooklineError):

@@ -10,6 +10,7 @@ from tests.telemetry.fake_service import FakeService
 
 from hookline.console.server import ConsoleServer
 from hookline.settings.operation import Console
+from hookline.telemetry.metrics import make_registry
 
 
 @pytest.fixture
@@ -20,7 +21,7 @@ def service() -> FakeService:
 @pytest.fixture
 async def client(service: FakeService) -> AsyncIterator[Client]:
     settings = Console(listen="127.0.0.1:0", hosts=["metrics.example.com"])
-    console = ConsoleServer(service, settings)
+    console = ConsoleServer(service, make_registry(service), settings)
     await console.start()
     try:
         yield Client(console.url)

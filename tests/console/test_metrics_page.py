@@ -13,6 +13,7 @@ from tests.telemetry.fake_service import FakeService, oldest_unsettled, partitio
 from hookline.console import metrics_page
 from hookline.console.metrics_page import MetricsPage
 from hookline.engine.records import TopicPartition
+from hookline.telemetry.metrics import make_registry
 
 PROMETHEUS_ACCEPTS = (
     "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.6,"
@@ -81,7 +82,7 @@ async def test_a_failed_scrape_is_not_given_again(client, service):
 
 @pytest.mark.parametrize("accept", ["", PROMETHEUS_ACCEPTS])
 async def test_the_text_of_many_partitions_is_whole(accept):
-    page = MetricsPage(with_partitions(FakeService(), 250))
+    page = MetricsPage(make_registry(with_partitions(FakeService(), 250)))
     body = (await page.response(accept)).body
     assert isinstance(body, bytes)
     parse = cast("Any", parse_openmetrics) if accept else parse_text
@@ -92,7 +93,7 @@ async def test_the_text_of_many_partitions_is_whole(accept):
 
 
 async def test_records_go_on_their_way_while_a_scrape_is_made():
-    page = MetricsPage(with_partitions(FakeService(), 400))
+    page = MetricsPage(make_registry(with_partitions(FakeService(), 400)))
     turns = 0
 
     async def count_turns() -> None:

@@ -13,6 +13,7 @@ from hookline.console import server
 from hookline.console.server import ConsoleServer
 from hookline.errors import HooklineError, SettingsError
 from hookline.settings.operation import Console
+from hookline.telemetry.metrics import make_registry
 
 CANARY = "canary7Q9zX"
 
@@ -27,7 +28,7 @@ async def closed(reader: asyncio.StreamReader) -> bool:
 
 
 async def test_nothing_is_served_without_an_address(service):
-    console = ConsoleServer(service, Console())
+    console = ConsoleServer(service, make_registry(service), Console())
     await console.start()
     assert console.url == ""
     await console.stop()
@@ -66,7 +67,7 @@ async def test_a_request_with_no_host_or_with_two_is_refused(client, hosts):
 
 
 async def test_the_address_that_a_pod_is_reached_at_is_answered(service):
-    console = ConsoleServer(service, Console(listen="0.0.0.0:0", allow_remote=True))
+    console = ConsoleServer(service, make_registry(service), Console(listen="0.0.0.0:0", allow_remote=True))
     await console.start()
     try:
         client = Client(console.url)
@@ -177,7 +178,7 @@ async def test_a_connection_in_use_outlives_older_ones_that_are_idle(client):
 async def test_a_client_that_does_not_read_its_answers_is_dropped(service, monkeypatch):
     monkeypatch.setattr(server, "_READ_TIMEOUT_SECONDS", 0.2)
     monkeypatch.setattr(server, "_SWEEP_SECONDS", 0.05)
-    console = ConsoleServer(service, Console(listen="127.0.0.1:0"))
+    console = ConsoleServer(service, make_registry(service), Console(listen="127.0.0.1:0"))
     await console.start()
     loop = asyncio.get_running_loop()
     slow = socket.socket()
@@ -209,7 +210,7 @@ async def test_a_failure_within_is_told_to_the_log_and_not_to_whoever_asked(clie
 async def test_a_port_in_use_ends_the_start_with_what_to_do(service):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        console = ConsoleServer(service, Console(listen=f"127.0.0.1:{port}"))
+        console = ConsoleServer(service, make_registry(service), Console(listen=f"127.0.0.1:{port}"))
         with pytest.raises(
             HooklineError, match=rf"console\.listen: 127\.0\.0\.1:{port} is in use .* another port"
         ) as caught:
@@ -223,7 +224,7 @@ async def test_a_port_in_use_ends_the_start_with_what_to_do(service):
     [("192.0.2.1:8080", "is no address of this machine"), ("nowhere.invalid:8080", "no address was found")],
 )
 async def test_an_address_that_cannot_be_listened_on_is_named(service, listen, told):
-    console = ConsoleServer(service, Console(listen=listen, allow_remote=True))
+    console = ConsoleServer(service, make_registry(service), Console(listen=listen, allow_remote=True))
     with pytest.raises(HooklineError, match=told) as caught:
         await console.start()
     assert listen in str(caught.value)
@@ -235,20 +236,20 @@ async def test_a_port_that_the_user_may_not_have_is_named(service, monkeypatch):
         raise PermissionError(13, "Permission denied")
 
     monkeypatch.setattr(asyncio.get_running_loop().__class__, "create_server", refuse, raising=False)
-    console = ConsoleServer(service, Console(listen="127.0.0.1:80"))
+    console = ConsoleServer(service, make_registry(service), Console(listen="127.0.0.1:80"))
     with pytest.raises(HooklineError, match=r"may not listen on 127\.0\.0\.1:80\. Choose a port from 1024"):
         await console.start()
 
 
 @pytest.mark.parametrize("listen", ["0.0.0.0:0", "[::]:0", "192.0.2.1:0", "some-name:0"])
 async def test_an_address_that_others_can_reach_needs_permission(service, listen):
-    console = ConsoleServer(service, Console(listen=listen))
+    console = ConsoleServer(service, make_registry(service), Console(listen=listen))
     with pytest.raises(SettingsError, match=r"console\.allow_remote"):
         await console.start()
 
 
 async def test_it_can_be_stopped_twice_and_its_port_is_free_again(service):
-    console = ConsoleServer(service, Console(listen="127.0.0.1:0"))
+    console = ConsoleServer(service, make_registry(service), Console(listen="127.0.0.1:0"))
     await console.start()
     client = Client(console.url)
     reader, writer = await client.connect()
@@ -263,7 +264,7 @@ async def test_it_can_be_stopped_twice_and_its_port_is_free_again(service):
 async def test_an_ipv6_address_is_written_so_that_it_can_be_used():
     if not socket.has_dualstack_ipv6():
         pytest.skip("this machine has no IPv6")
-    console = ConsoleServer(FakeService(), Console(listen="[::1]:0"))
+    console = ConsoleServer(FakeService(), make_registry(FakeService()), Console(listen="[::1]:0"))
     try:
         await console.start()
     except HooklineError:

@@ -11,12 +11,24 @@ from typing import Protocol
 import uvloop
 
 from hookline.errors import HooklineError
-from hookline.service.delivery_service import DeliveryService
 from hookline.telemetry.events import Event
 from hookline.telemetry.logs import get_logger
 
 INTERRUPTED = 130
 _log = get_logger("hookline.service")
+
+
+class Stoppable(Protocol):
+    """What a process is there for: the delivery service, or the supervisor of workers."""
+
+    async def run(self) -> None:
+        """Go on until it is stopped; cancelled, end at once. Raises `HooklineError`."""
+
+    def request_stop(self) -> None:
+        """End `run` in good order."""
+
+    async def reload(self) -> None:
+        """Read secrets again, and try a stopped destination."""
 
 
 class Companion(Protocol):
@@ -26,7 +38,7 @@ class Companion(Protocol):
     async def stop(self) -> None: ...
 
 
-def run_until_signalled(service: DeliveryService, companions: Sequence[Companion] = ()) -> int:
+def run_until_signalled(service: Stoppable, companions: Sequence[Companion] = ()) -> int:
     """Run the service until SIGTERM or SIGINT, and return the exit code: 0 after an orderly stop.
 
     A second signal ends it at once with 130. SIGHUP reads secrets again and tries a stopped destination. Raises the
@@ -37,7 +49,7 @@ def run_until_signalled(service: DeliveryService, companions: Sequence[Companion
     return uvloop.run(_run(service, companions))
 
 
-async def _run(service: DeliveryService, companions: Sequence[Companion]) -> int:
+async def _run(service: Stoppable, companions: Sequence[Companion]) -> int:
     loop = asyncio.get_running_loop()
     running = asyncio.create_task(service.run(), name="service")
     signals = 0

@@ -55,12 +55,17 @@ def adopt_structlog() -> None:
         )
 
 
-def configure_logging(log: Log, own_secrets: OwnSecrets | None = None, stream: TextIO | None = None) -> None:
+def configure_logging(
+    log: Log,
+    own_secrets: OwnSecrets | None = None,
+    stream: TextIO | None = None,
+    fixed: Mapping[str, Any] | None = None,
+) -> None:
     """Send all that is logged in this process to `stream` (standard error) as the settings say; twice replaces.
 
-    `own_secrets` are masked whatever the settings say. The stream is never waited for, and nothing that happens to it
-    is raised. Libraries are heard from warnings on, with `log.level: debug` from their information on: what the Kafka
-    client logs below that has whole records in it.
+    `own_secrets` are masked whatever the settings say, and the fields `fixed` are on every line. The stream is never
+    waited for, and nothing that happens to it is raised. Libraries are heard from warnings on, with `log.level: debug`
+    from their information on: what the Kafka client logs below that has whole records in it.
     """
     stream = stream if stream is not None else sys.stderr
     root = logging.getLogger()
@@ -69,7 +74,9 @@ def configure_logging(log: Log, own_secrets: OwnSecrets | None = None, stream: T
         handler.close()
     level = logging.getLevelNamesMapping()[log.level.upper()]
     render = _json_line if not _is_console(log, stream) else _console_renderer(stream)
-    root.addHandler(EventHandler(stream, EventFormatter(Sanitizer(own_secrets, personal=log.mask), render)))
+    root.addHandler(
+        EventHandler(stream, EventFormatter(Sanitizer(own_secrets, personal=log.mask), render, fixed or {}))
+    )
     root.setLevel(level)
     quiet = logging.INFO if level == logging.DEBUG else max(level, logging.WARNING)
     for name in _NOISY_LIBRARIES:
@@ -81,10 +88,11 @@ def configure_logging(log: Log, own_secrets: OwnSecrets | None = None, stream: T
 class EventFormatter(logging.Formatter):
     """Makes one line of a record: fixed fields first, the event's after, an exception with its traceback last."""
 
-    def __init__(self, sanitizer: Sanitizer, render: Callable[[dict[str, Any]], str]) -> None:
+    def __init__(self, sanitizer: Sanitizer, render: Callable[[dict[str, Any]], str], fixed: Mapping[str, Any]) -> None:
         super().__init__()
         self._sanitizer = sanitizer
         self._render = render
+        self._fixed = fixed
 
     def format(self, record: logging.LogRecord) -> str:
         message = record.msg
@@ -96,6 +104,7 @@ class EventFormatter(logging.Formatter):
             "level": record.levelname.lower(),
             "event": self._sanitizer.text(name),
             "logger": self._sanitizer.text(record.name),
+            **self._fixed,
         }
         for field, value in self._sanitizer.fields(fields).items():
             line[field if field not in line and field != "exception" else f"{field}_"] = value
