@@ -79,3 +79,17 @@ def test_what_is_unsafe_is_said(deliver: dict[str, Any], events: list[str]) -> N
     with capture_logs() as logs:
         identity.warn()
     assert [entry["event"] for entry in logs] == events
+
+
+def test_answers_that_echo_a_request_tell_no_secret_of_its_headers_and_of_its_query() -> None:
+    identity = make(
+        url="http://service/check?sig=canary-query%2Fx&k={key}",
+        headers={"X-Api-Key": "canary-header", "X-Team": "charging-team"},
+        auth={"type": "bearer", "token": "canary-token"},
+    )
+    echoed = (
+        b"GET /check?sig=canary-query%2Fx (canary-query/x) X-Api-Key: canary-header X-Team: charging-team canary-token"
+    )
+    told = identity.redact(echoed)
+    assert b"canary" not in told
+    assert b"charging-team" in told

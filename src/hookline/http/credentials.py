@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Iterable
 from pathlib import Path
 
 from pydantic import SecretStr
@@ -65,10 +66,7 @@ class Credentials:
 
     def redact(self, body: bytes) -> bytes:
         """The first bytes of an answer without our secrets, for services that echo what they were sent."""
-        for secret in self._redactions:
-            if secret in body:
-                body = body.replace(secret, REDACTED)
-        return body
+        return redacted(body, self._redactions)
 
     def _check_combination(self) -> None:
         auth = self._auth
@@ -115,7 +113,7 @@ class Credentials:
             header, secrets = (auth.header_name or "", value), (value, value)
         else:
             return
-        self.header, self._stamp, self._redactions = header, stamp, _redactions(secrets)
+        self.header, self._stamp, self._redactions = header, stamp, redactions(secrets)
 
     def _malformed(self, name: str, expected: str) -> SettingsError:
         where = f"deliver.auth.{name}" if self._file is None else f"deliver.auth.{name}_file: {self._file}"
@@ -156,7 +154,16 @@ def _file_text(setting: str, file: Path) -> str:
         raise SettingsError(f"{setting}: {file} is not UTF-8 text") from None
 
 
-def _redactions(secrets: tuple[str, ...]) -> tuple[bytes, ...]:
+def redacted(body: bytes, secrets: tuple[bytes, ...]) -> bytes:
+    """The bytes without these secrets, which `redactions` made."""
+    for secret in secrets:
+        if secret in body:
+            body = body.replace(secret, REDACTED)
+    return body
+
+
+def redactions(secrets: Iterable[str]) -> tuple[bytes, ...]:
+    """What to look for in an answer so that it does not tell these secrets; short ones are left out."""
     forms = {form for secret in secrets if len(secret) >= REDACTED_FROM_CHARACTERS for form in _forms(secret)}
     return tuple(sorted(forms, key=len, reverse=True))
 

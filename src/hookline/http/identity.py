@@ -6,15 +6,17 @@ import hashlib
 import ssl
 from pathlib import Path
 from random import Random
+from urllib.parse import unquote
 
 import structlog
 
 from hookline.errors import SettingsError
-from hookline.http.credentials import Credentials
+from hookline.http.credentials import Credentials, redacted, redactions
 from hookline.http.requests import RequestTemplate
 from hookline.http.tls import client_context
 from hookline.settings.addresses import is_loopback
 from hookline.settings.deliver import Deliver, DeliverTls
+from hookline.settings.written import names_a_secret
 
 REFRESH_SECONDS = 2.0
 """How often a secret's file is looked at."""
@@ -37,6 +39,7 @@ class Identity:
         self._tls_digest: bytes | None = None
         self._refresh_at = 0.0
         self._problem = ""
+        self._redactions = redactions(_secrets_of(deliver))
         self.template = RequestTemplate(deliver, None, random)
 
     def load(self) -> bool:
@@ -81,7 +84,8 @@ class Identity:
         return changed
 
     def redact(self, body: bytes) -> bytes:
-        """The first bytes of an answer, without our secrets."""
+        """An answer without our secrets: credentials, headers whose names look like it, values of the URL's query."""
+        body = redacted(body, self._redactions)
         return self._credentials.redact(body) if self._credentials else body
 
     def warn(self) -> None:
@@ -98,6 +102,14 @@ class Identity:
     def _make_template(self) -> None:
         header = self._credentials.header if self._credentials else None
         self.template = RequestTemplate(self._deliver, header, self._random, self.template.seeds)
+
+
+def _secrets_of(deliver: Deliver) -> list[str]:
+    query = deliver.url.partition("?")[2]
+    values = [pair.partition("=")[2] for pair in query.split("&")]
+    return [value for name, value in deliver.headers.items() if names_a_secret(name)] + [
+        form for value in values if "{" not in value for form in (value, unquote(value))
+    ]
 
 
 def _digest(tls: DeliverTls) -> bytes:

@@ -29,11 +29,20 @@ def plain_value(leaf: Leaf, value: Any) -> Any:
     if leaf.kind.name.startswith(SIZE.name):
         return written_size(value)
     if leaf.may_hold_secrets:
-        return {name: MASK if _SECRET_NAME.search(name) else _of_json(entry) for name, entry in value.items()}
+        return {name: MASK if names_a_secret(name) else _of_json(entry) for name, entry in value.items()}
     if isinstance(value, str) and "://" in value:
-        # The query of a URL is a place where tokens are put.
-        return re.sub(r"\?.*", f"?{MASK}", value)
+        return shown_url(value)
     return _of_json(value)
+
+
+def shown_url(url: str) -> str:
+    """A URL without its query, which is a place where tokens are put."""
+    return re.sub(r"\?.*", f"?{MASK}", url)
+
+
+def names_a_secret(name: str) -> bool:
+    """Whether an entry of this name, such as a header or a raw option, looks like a secret."""
+    return _SECRET_NAME.search(name) is not None
 
 
 def written_value(value: Any) -> str:
