@@ -25,6 +25,7 @@ from hookline.service.ownership import Ownership
 from hookline.service.record_path import RecordPath
 from hookline.service.watch import Watch
 from hookline.settings.tree import Settings
+from hookline.settings.written import shown_url
 from hookline.telemetry.events import Event
 from hookline.telemetry.insight import Insight
 from hookline.telemetry.logs import adopt_structlog, get_logger
@@ -214,7 +215,7 @@ class DeliveryService:
             version=__version__,
             topics=settings.kafka.topics,
             group_id=settings.kafka.group_id,
-            url=settings.deliver.url,
+            url=shown_url(settings.deliver.url),
             order=settings.deliver.order,
             client=self.client_name,
             sender=self.sender_name,
