@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import os
-import subprocess
-import sys
 import threading
 from pathlib import Path
 from typing import Any
@@ -25,6 +22,7 @@ from tests.kafka.librdkafka_members import (
     settings,
     started,
 )
+from tests.support.kafka_tools import write_a_header_whose_name_is_no_text
 
 from hookline.demo.kafka_broker import KafkaBroker
 from hookline.engine.records import Batch, OffsetCommit, SourceRecord, TopicPartition
@@ -291,24 +289,7 @@ def _overwrite(path: Path, at: int, data: bytes) -> None:
 
 async def test_a_header_whose_name_is_no_text_does_not_stop_the_records_behind_it(kafka_broker: Any) -> None:
     topic = make_topic(kafka_broker.bootstrap, 1)
-    # Neither client writes such a name; aiokafka's encoder in Python can be talked into it.
-    script = """
-import asyncio, sys
-from aiokafka import AIOKafkaProducer
-class Name(str):
-    def encode(self, *_): return bytes([255, 254])
-async def main(bootstrap, topic):
-    producer = AIOKafkaProducer(bootstrap_servers=bootstrap)
-    await producer.start()
-    await producer.send_and_wait(topic, b"bad", headers=[(Name("x"), b"1")])
-    await producer.send_and_wait(topic, b"good", headers=[("name", b"1")])
-    await producer.stop()
-asyncio.run(main(*sys.argv[1:]))
-"""
-    command = [sys.executable, "-c", script, kafka_broker.bootstrap, topic]
-    await asyncio.to_thread(
-        subprocess.run, command, check=True, timeout=WAIT_SECONDS, env=os.environ | {"AIOKAFKA_NO_EXTENSIONS": "1"}
-    )
+    await write_a_header_whose_name_is_no_text(kafka_broker.bootstrap, topic)
     async with started(settings(kafka_broker.bootstrap, topic)) as (source, listener):
         await fetch_until(lambda: len(listener.records) == 2, (source, listener))
     assert [(r.value, list(r.headers)) for r in listener.records] == [(b"bad", []), (b"good", [("name", b"1")])]

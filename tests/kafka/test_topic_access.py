@@ -8,10 +8,17 @@ from contextlib import asynccontextmanager
 
 import pytest
 from tests.support.kafka_member import joined, kafka_settings
-from tests.support.kafka_tools import WAIT_SECONDS, KafkaTools, Written, transaction, unique
+from tests.support.kafka_tools import (
+    WAIT_SECONDS,
+    KafkaTools,
+    Written,
+    transaction,
+    unique,
+    write_a_header_whose_name_is_no_text,
+)
 
 from hookline.engine.records import OffsetCommit, Record, TopicPartition
-from hookline.errors import KafkaUnavailable, OperationRefused
+from hookline.errors import KafkaUnavailable, OperationRefused, SourceFatal
 from hookline.kafka.adapters import make_topic_access
 from hookline.kafka.ports import TopicAccess
 from hookline.settings.kafka import Kafka
@@ -126,3 +133,17 @@ async def test_nobody_there_is_said_at_the_start(client: str) -> None:
     with pytest.raises(KafkaUnavailable, match=r"kafka\.servers"):
         await asyncio.wait_for(access.start(), WAIT_SECONDS)
     await access.stop()
+
+
+async def test_a_header_whose_name_is_no_text_is_left_out_or_named_with_what_to_do(
+    client: str, tools: KafkaTools
+) -> None:
+    topic = await tools.make_topic()
+    await write_a_header_whose_name_is_no_text(tools.bootstrap, topic)
+    async with started(kafka_settings(client, tools.bootstrap, topic)) as access:
+        if client == "aiokafka":
+            with pytest.raises(SourceFatal, match=r"-0: a record from offset 0 on .* kafka.client: librdkafka"):
+                await access.read(TopicPartition(topic, 0), 0, 2, 10)
+            return
+        found = await read_all(access, TopicPartition(topic, 0), 0, 2, 10)
+    assert [(record.value, list(record.headers)) for record in found] == [(b"bad", []), (b"good", [("name", b"1")])]

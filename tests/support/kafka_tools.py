@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import subprocess
+import sys
 import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -176,6 +179,27 @@ def transaction(bootstrap: str, topic: str, records: Iterable[Written | bytes]) 
     _produce(producer, topic, records)
     assert producer.flush(WAIT_SECONDS) == 0
     yield producer
+
+
+async def write_a_header_whose_name_is_no_text(bootstrap: str, topic: str) -> None:
+    """Two records, `bad` with such a header and `good` with another one, each in a batch of its own."""
+    # Neither client writes such a name; aiokafka's encoder in Python can be talked into it.
+    script = """
+import asyncio, sys
+from aiokafka import AIOKafkaProducer
+class Name(str):
+    def encode(self, *_): return bytes([255, 254])
+async def main(bootstrap, topic):
+    producer = AIOKafkaProducer(bootstrap_servers=bootstrap)
+    await producer.start()
+    await producer.send_and_wait(topic, b"bad", headers=[(Name("x"), b"1")])
+    await producer.send_and_wait(topic, b"good", headers=[("name", b"1")])
+    await producer.stop()
+asyncio.run(main(*sys.argv[1:]))
+"""
+    command = [sys.executable, "-c", script, bootstrap, topic]
+    environment = os.environ | {"AIOKAFKA_NO_EXTENSIONS": "1"}
+    await asyncio.to_thread(subprocess.run, command, check=True, timeout=WAIT_SECONDS, env=environment)
 
 
 def unique(kind: str) -> str:

@@ -15,8 +15,8 @@ from aiokafka.admin.records_to_delete import RecordsToDelete
 from aiokafka.structs import TopicPartition as ClientPartition
 
 from hookline.engine.records import Batch, OffsetCommit, TopicPartition
-from hookline.errors import KafkaUnavailable, OperationRefused
-from hookline.kafka.aiokafka_errors import translated
+from hookline.errors import HooklineError, KafkaUnavailable, OperationRefused, SourceFatal
+from hookline.kafka.aiokafka_errors import describe, translated
 from hookline.kafka.aiokafka_options import connection_options, constructed, consumer_options
 from hookline.kafka.aiokafka_startup import check_reachable, wait_for_cluster
 from hookline.kafka.aiokafka_topics import partition_count
@@ -83,6 +83,14 @@ class AiokafkaTopicAccess:
                 except client.OffsetOutOfRangeError:
                     start = max(start + 1, (await self._running().beginning_offsets([where]))[where])
                     continue
+                except HooklineError:
+                    raise
+                except Exception as error:
+                    # What the client (0.14) cannot decode, such as the name of a header that is not UTF-8.
+                    raise SourceFatal(
+                        f"{partition}: a record from offset {start} on cannot be read by aiokafka ({describe(error)});"
+                        " kafka.client: librdkafka may read it"
+                    ) from error
                 self._at = (partition, position)
                 records = [record for record in found.get(where, ()) if record.offset < end]
                 if records or position >= end:
