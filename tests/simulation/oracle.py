@@ -38,6 +38,7 @@ PROPERTIES = {
     12: "the process raises nothing but errors of its own, and ends when it is asked to",
     13: "a service that is down is sent one record at a time and nothing is fetched, and one that is back is noticed",
     14: "partitions are given back in time, drained and committed",
+    15: "what may be sent is sent while there is a place for it",
 }
 
 
@@ -140,7 +141,7 @@ class Oracle:
         self._arrivals: dict[tuple[TopicPartition, object], deque[int]] = {}
         for log in world.logs.values():
             for entry in log.entries:
-                lane = self._lane(entry)
+                lane = self.lane(entry)
                 if entry.is_record and lane is not None and not (self._skips_tombstones and not entry.value):
                     self._arrivals.setdefault((log.partition, lane), deque()).append(entry.offset)
         self.violation: Violation | None = None
@@ -151,7 +152,7 @@ class Oracle:
             self.violation = Violation(number, self._world.now, who, text)
             self._world.tell(who, "BROKEN: {}", self.violation)
 
-    def _lane(self, entry: Entry) -> object:
+    def lane(self, entry: Entry) -> object:
         """What an entry's lane is called; None when it has none to share."""
         if self._order == "partition":
             return "the partition"
@@ -246,6 +247,8 @@ class Oracle:
             self._world.count("records_bound_reached")
         if budget.held_bytes + sum(len(entry.value or b"") for entry in entries) >= bounds.bytes:
             self._world.count("bytes_bound_reached")
+        if entries and len(tenure.unsettled) >= min(bounds.partition_records, bounds.records):
+            self.broken(6, process.name, f"fetches of {tenure}, of which it holds {len(tenure.unsettled)} records")
         for entry in entries:
             offset = entry.offset
             tenure.given[offset] = entry
@@ -259,7 +262,7 @@ class Oracle:
             tenure.unsettled.add(offset)
             tenure.pending.append(offset)
             tenure.admitted_at[offset] = now
-            lane = self._lane(entry)
+            lane = self.lane(entry)
             if lane is not None:
                 tenure.lanes.setdefault(lane, deque()).append(offset)
         tenure.position = max(tenure.position, position)
@@ -273,7 +276,8 @@ class Oracle:
         tenure.unsettled.discard(offset)
         tenure.settled.add(offset)
         tenure.settled_at[offset] = self._world.loop.time()
-        lane = tenure.lanes.get(self._lane(tenure.given[offset]))
+        process.conduct.settled(tenure)
+        lane = tenure.lanes.get(self.lane(tenure.given[offset]))
         if lane:
             lane.remove(offset)
 
@@ -293,7 +297,7 @@ class Oracle:
             self.broken(1, name, f"sends {entry} again, which is settled")
         if offset in tenure.in_flight:
             self.broken(4, name, f"sends {entry}, which is in flight already")
-        lane = tenure.lanes.get(self._lane(entry))
+        lane = tenure.lanes.get(self.lane(entry))
         if lane and lane[0] != offset:
             self.broken(4, name, f"sends {entry} before {lane[0]} of its lane is settled")
         tenure.in_flight.add(offset)
@@ -310,7 +314,7 @@ class Oracle:
     def arrived(self, entry: Entry, status: int) -> None:
         """A request arrives at the service, which answers so. First arrivals of a lane must be in order."""
         processed = self._processed[entry.partition]
-        lane = self._arrivals.get((entry.partition, self._lane(entry)))
+        lane = self._arrivals.get((entry.partition, self.lane(entry)))
         if lane is not None:
             while lane and lane[0] in processed:
                 lane.popleft()

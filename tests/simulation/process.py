@@ -12,6 +12,7 @@ from unittest.mock import patch
 from tests.simulation.conduct import Conduct
 from tests.simulation.loop import Owner
 from tests.simulation.oracle import Tenure
+from tests.simulation.recount import look_for_idleness, recount
 from tests.simulation.sender import SimulatedSender
 from tests.simulation.sink import SimulatedSink
 from tests.simulation.source import SimulatedSource
@@ -124,6 +125,8 @@ class Process:
         status = service.status()
         if status.held_records != sum(partition.held_records for partition in status.partitions):
             self.world.oracle.broken(6, self.name, f"counts {status.held_records} records, and its partitions others")
+        recount(self)
+        look_for_idleness(self)
         service.readiness()
         service.liveness()
         self._look_again()
@@ -168,6 +171,7 @@ class Process:
     def stop_waiting(self) -> None:
         """Somebody acted: one record may be tried at once."""
         self.waits_until = None
+        self.conduct.resumed()
 
     def figures(self) -> dict[str, object]:
         """What an answer of an earlier epoch must not change."""

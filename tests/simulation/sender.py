@@ -117,7 +117,7 @@ class SimulatedSender:
         self.attempts.pop(attempt.delivery, None)
         world.tell(process.name, "hears of {}: {}", attempt.entry, outcome_words(outcome))
         world.oracle.answered(process, attempt, outcome)
-        was_probe = process.conduct.ended(attempt)
+        was_probe, was_down = process.conduct.ended(attempt), process.conduct.is_down
         if attempt.tenure.state == "over":
             world.count("stale_answer")
             before = process.figures()
@@ -128,7 +128,8 @@ class SimulatedSender:
                 world.oracle.broken(5, process.name, text)
         else:
             self._on_outcome(attempt.delivery, outcome)
-            process.conduct.told(attempt, outcome.status if isinstance(outcome, Answer) else 0, was_probe)
+            status = outcome.status if isinstance(outcome, Answer) else 0
+            process.conduct.told(attempt, status, was_probe, was_down)
 
 
 def outcome_words(outcome: Outcome) -> str:

@@ -228,9 +228,11 @@ class SimulatedSource:
             return
         partitions = list(self.owned)
         self._world.count("partitions_lost")
-        self._world.oracle.lost(self._process, [self.owned[partition].tenure for partition in partitions])
+        tenures = [self.owned[partition].tenure for partition in partitions]
+        self._world.oracle.lost(self._process, tenures)
         self.owned.clear()
         self._listener.on_lost(partitions)
+        self._process.conduct.over(tenures)
 
     async def _assign(self, partitions: list[TopicPartition], generation: int) -> None:
         world = self._world

@@ -133,7 +133,7 @@ def draining_goes_on_sending(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def one_who_stood_still_goes_on_sending(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(RecordPath, "_doubt_membership", lambda _path, _now: None)
+    monkeypatch.setattr(RecordPath, "doubt_membership", lambda _path, _now: None)
 
 
 def commits_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -152,7 +152,7 @@ def an_exception_escapes(monkeypatch: pytest.MonkeyPatch) -> None:
     def failing(_path: RecordPath, _now: float) -> None:
         raise KeyError("a bug")
 
-    monkeypatch.setattr(RecordPath, "_doubt_membership", failing)
+    monkeypatch.setattr(RecordPath, "doubt_membership", failing)
 
 
 @pytest.mark.parametrize(
