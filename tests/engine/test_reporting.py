@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from tests.engine.make import DELIVERED, HERE, Simulation, record
 
+from hookline.engine.engine import Engine
 from hookline.engine.options import EngineOptions
 from hookline.engine.records import TopicPartition
-from hookline.engine.reporting import engine_status, explain
+from hookline.engine.reporting import engine_status, explain, next_attempt_at
 from hookline.engine.retries import RetryPolicy
 from hookline.engine.status import DestinationState
 from hookline.engine.verdicts import Answer, Failure, FailureKind, Reason
@@ -71,3 +72,20 @@ def test_a_partition_that_is_taken_away_or_paused_says_so() -> None:
     simulation.engine.assignments.drain([HERE])
     assert "Nothing more of it is fetched: it holds 20000 records" in told(simulation)
     assert "It is being taken away" in told(simulation)
+
+
+def test_a_record_that_waits_for_a_probe_is_not_said_to_be_tried_before_it() -> None:
+    engine = Engine(EngineOptions(), lambda: 0.0, 0.0)
+    engine.assignments.assign(HERE, 0, "")
+    engine.admit(HERE, [record(0)], 1, 0.0)
+    delivery = engine.next(0.0)
+    assert delivery is not None
+    engine.breaker.open("it is down", 0.0)
+    engine.settle(delivery, Answer(503), 0.0)
+    assert next_attempt_at(engine, delivery) == engine.breaker.probe_at == 1.0
+    engine.breaker.stop("gone", None, 0.0)
+    assert next_attempt_at(engine, delivery) is None
+    assert "is tried again when the destination is resumed" in " ".join(explain(engine, HERE, 0.0))
+    engine.breaker.resume(0.0)
+    engine.breaker.advance(0.0)
+    assert "The next record that may go is tried at once." in explain(engine, HERE, 0.0)

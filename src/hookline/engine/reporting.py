@@ -27,7 +27,8 @@ def engine_status(engine: Engine, now: float) -> EngineStatus:
         dead_letters_pending=engine.dead_letters_due + engine.writing,
         held_records=engine.budget.held_records,
         held_bytes=engine.budget.held_bytes,
-        partitions=tuple(partition_status(assignment, now, why_no_room(engine)) for assignment in engine.assignments),
+        partitions=tuple(partition_status(engine, assignment, now) for assignment in engine.assignments),
+        map_capacity_bytes=engine.assignments.map_format.capacity_bytes,
     )
 
 
@@ -55,8 +56,21 @@ def why_no_room(engine: Engine) -> str:
     return ""
 
 
-def partition_status(assignment: Assignment, now: float, no_room: str = "") -> PartitionStatus:
-    """One assigned partition at this moment; `no_room` is why nothing more is fetched of any."""
+def next_attempt_at(engine: Engine, delivery: Delivery) -> float | None:
+    """When a delivery that failed is tried again at the soonest, which the destination's state may put off.
+
+    None when it does not wait for a time, or when only somebody's action can end the wait.
+    """
+    breaker, trouble = engine.breaker, delivery.trouble
+    due = None if trouble is None else trouble.next_attempt_at
+    if due is None or (breaker.down and breaker.probe_at is None and not breaker.places):
+        return None
+    waits = (breaker.held_until, breaker.probe_at if breaker.down else None)
+    return max(due, *(until for until in waits if until is not None), due)
+
+
+def partition_status(engine: Engine, assignment: Assignment, now: float) -> PartitionStatus:
+    """One assigned partition at this moment."""
     ledger = assignment.ledger
     oldest = ledger.oldest
     return PartitionStatus(
@@ -68,9 +82,10 @@ def partition_status(assignment: Assignment, now: float, no_room: str = "") -> P
         held_records=assignment.held_records,
         held_bytes=assignment.held_bytes,
         in_flight=assignment.in_flight,
-        paused=assignment.paused or no_room,
+        paused=assignment.paused or why_no_room(engine),
         map_bytes=ledger.map_bytes() if ledger.gaps or ledger.restoring else 0,
-        oldest=None if oldest is None else _oldest_status(oldest, now),
+        oldest=None if oldest is None else _oldest_status(engine, oldest, now),
+        waiting_for_map_room=0 if assignment.halted else len(assignment.deferred),
     )
 
 
@@ -82,7 +97,7 @@ def explain(engine: Engine, partition: TopicPartition, now: float) -> list[str]:
     sentences = _explain_destination(engine, now)
     oldest = assignment.ledger.oldest
     if oldest is not None:
-        sentences.append(_explain_oldest(oldest, now))
+        sentences.append(_explain_oldest(engine, oldest, now))
     if assignment.draining:
         sentences.append("It is being taken away: nothing more of it is sent.")
     if assignment.halted:
@@ -90,7 +105,8 @@ def explain(engine: Engine, partition: TopicPartition, now: float) -> list[str]:
     elif assignment.deferred:
         waiting = len(assignment.deferred)
         sentences.append(
-            f"Its offset map is nearly full: {waiting} records above the settled ones wait for the oldest."
+            f"Its offset map is full ({assignment.ledger.map_bytes()} of"
+            f" {engine.assignments.map_format.capacity_bytes} bytes): {waiting} records wait for the oldest."
         )
     paused = assignment.paused or why_no_room(engine)
     if paused:
@@ -115,7 +131,8 @@ def _explain_destination(engine: Engine, now: float) -> list[str]:
         if breaker.probe_at is not None:
             sentences.append(f"One record is tried in {max(0.0, breaker.probe_at - now):.1f} s.")
         elif breaker.places:
-            sentences.append("One record is being tried.")
+            tried = engine.in_flight > 0
+            sentences.append("One record is being tried." if tried else "The next record that may go is tried at once.")
     elif breaker.state is DestinationState.RAMPING:
         sentences.append(f"The destination came back: up to {engine.places} requests are under way at once for now.")
     if breaker.held_until is not None:
@@ -123,7 +140,7 @@ def _explain_destination(engine: Engine, now: float) -> list[str]:
     return sentences
 
 
-def _explain_oldest(delivery: Delivery, now: float) -> str:
+def _explain_oldest(engine: Engine, delivery: Delivery, now: float) -> str:
     age = f"read {now - delivery.admitted_at:.1f} s ago"
     trouble = delivery.trouble
     where = f"Offset {delivery.offset}, {age}, is the first that is not settled"
@@ -132,16 +149,15 @@ def _explain_oldest(delivery: Delivery, now: float) -> str:
     if delivery.in_flight:
         return f"{where}: attempt {delivery.attempt} is under way for {now - delivery.sent_at:.1f} s."
     if trouble is not None and trouble.next_attempt_at is not None:
-        wait = max(0.0, trouble.next_attempt_at - now)
-        return (
-            f"{where}: it failed {trouble.attempts} times, lastly {trouble.detail}, and is tried again in {wait:.1f} s."
-        )
+        at = next_attempt_at(engine, delivery)
+        again = "when the destination is resumed" if at is None else f"in {max(0.0, at - now):.1f} s at the soonest"
+        return f"{where}: it failed {trouble.attempts} times, lastly {trouble.detail}, and is tried again {again}."
     return f"{where}: it waits for its turn."
 
 
-def _oldest_status(delivery: Delivery, now: float) -> OldestUnsettled:
+def _oldest_status(engine: Engine, delivery: Delivery, now: float) -> OldestUnsettled:
     trouble = delivery.trouble
-    next_at = None if trouble is None else trouble.next_attempt_at
+    next_at = next_attempt_at(engine, delivery)
     return OldestUnsettled(
         offset=delivery.offset,
         timestamp_ms=delivery.record.timestamp,

@@ -85,6 +85,8 @@ class PartitionStatus:
     """Why no more is fetched, in words; empty when it is."""
     map_bytes: int
     oldest: OldestUnsettled | None
+    waiting_for_map_room: int = 0
+    """How many records could be sent but wait, as the offset map is full."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,3 +105,5 @@ class EngineStatus:
     held_records: int
     held_bytes: int
     partitions: tuple[PartitionStatus, ...]
+    map_capacity_bytes: int = 0
+    """How large an offset map may become."""

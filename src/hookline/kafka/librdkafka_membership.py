@@ -106,14 +106,14 @@ class Membership:
             found = _without_errors(self._consumer.committed(asked, timeout=timeout))
         except KafkaException as error:
             failure = translated(cause(error), "reading committed offsets")
-            self._bridge.tell(lambda: answer.done() or answer.set_exception(failure))
+            self._bridge.tell(_resolve, answer, failure)
             return
         known = {
             TopicPartition(each.topic, each.partition): OffsetCommit(each.offset, _metadata(each))
             for each in found
             if each.offset >= 0
         }
-        self._bridge.tell(lambda: answer.done() or answer.set_result(known))
+        self._bridge.tell(_resolve, answer, known)
 
     def renewed(self, message: Message[Any, Any], generation: int) -> bool:
         """Whether the message's partition is not ours, or was assigned after `generation`."""
@@ -304,6 +304,18 @@ class _Callback:
 
     def __exit__(self, *_: object) -> None:
         self._commits.in_callback = False
+
+
+def _resolve(
+    answer: asyncio.Future[Mapping[TopicPartition, OffsetCommit]],
+    outcome: Mapping[TopicPartition, OffsetCommit] | KafkaError,
+) -> None:
+    if answer.done():
+        return
+    if isinstance(outcome, KafkaError):
+        answer.set_exception(outcome)
+    else:
+        answer.set_result(outcome)
 
 
 def _without_errors(found: list[ClientPartition]) -> list[ClientPartition]:

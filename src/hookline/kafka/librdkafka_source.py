@@ -8,6 +8,7 @@ import time
 from collections import deque
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 from hookline.engine.records import Batch, OffsetCommit, TopicPartition
 from hookline.errors import CommitDeferred, HooklineError, KafkaUnavailable, OffsetLost, SourceFatal
@@ -120,7 +121,8 @@ class LibrdkafkaSource:
         self._running().committed(list(partitions), answer)
         timeout = self._kafka.request_timeout
         try:
-            await asyncio.wait({answer, self._ended}, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
+            waited_for: set[asyncio.Future[Any]] = {answer, self._ended}
+            await asyncio.wait(waited_for, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
             if answer.done():
                 return answer.result()
         finally:
@@ -296,6 +298,6 @@ class LibrdkafkaSource:
             self._listening -= 1
 
 
-def _outcome_is_known(answer: asyncio.Future[None]) -> None:
+def _outcome_is_known(answer: asyncio.Future[Any]) -> None:
     if not answer.cancelled():
         answer.exception()

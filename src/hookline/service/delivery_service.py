@@ -23,6 +23,7 @@ from hookline.service.dead_letter_topics import DeadLetterTopics
 from hookline.service.engine_options import engine_options
 from hookline.service.ownership import Ownership
 from hookline.service.record_path import RecordPath
+from hookline.service.standstill import Standstill
 from hookline.service.watch import Watch
 from hookline.settings.tree import Settings
 from hookline.settings.written import shown_url
@@ -36,6 +37,8 @@ Result = TypeVar("Result")
 
 _TICK_SECONDS = 0.05
 _STOP_SECONDS = 10.0
+_STANDSTILL_SECONDS = 60.0
+"""A shorter one may be a broker that restarts."""
 _log = get_logger("hookline.service")
 
 
@@ -93,7 +96,12 @@ class DeliveryService:
             clock,
             wall_clock,
         )
-        self._watch = Watch(settings, self.engine, self.source, self.measurements, self.insight, clock, wall_clock)
+        self._standstill = Standstill(
+            self.engine, self.source, self.measurements, lambda: self._ownership.acknowledged_at
+        )
+        self._watch = Watch(
+            settings, self.engine, self.source, self.measurements, self.insight, self._standstill, clock, wall_clock
+        )
         self._stop_asked = asyncio.Event()
         self._running: asyncio.Task[None] | None = None
         self._ticked_at = self._clock()
@@ -186,7 +194,8 @@ class DeliveryService:
             return False, f"the event loop has not turned for {now - self._ticked_at:.0f} s"
         if self._joined and not self._stop_asked.is_set() and now - self._path.last_poll_at > limit:
             return False, f"Kafka has not been polled for {now - self._path.last_poll_at:.0f} s"
-        return True, "the loop turns and Kafka is polled"
+        stands = self._standstill.why_everything_stands(now, max(limit, _STANDSTILL_SECONDS))
+        return not stands, stands or "the loop turns and Kafka is polled"
 
     def readiness(self) -> tuple[bool, str]:
         """Whether it has joined the group, commits are taken and dead letters written, and it is not stopping."""

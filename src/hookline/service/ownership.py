@@ -57,7 +57,7 @@ class Ownership:
         self._drain_seconds = min(
             settings.deliver.drain_timeout, settings.kafka.session_timeout * DRAIN_SHARE_OF_SESSION
         )
-        self._acknowledged_at = clock()
+        self.acknowledged_at = clock()
         self._asked_at: float | None = None
         # The first commit that was asked for since Kafka last answered one.
         self._unanswered_since: float | None = None
@@ -76,7 +76,7 @@ class Ownership:
         assigned = len(self._engine.assignments)
         _log.info(Event.PARTITIONS_ASSIGNED, partitions=_names(committed), assigned=assigned)
         self._note("assigned", committed)
-        self._acknowledged_at = self._clock()
+        self.acknowledged_at = self._clock()
         self._unanswered_since = None
         self._refusal = ""
         if assigned == len(committed):
@@ -160,7 +160,7 @@ class Ownership:
     async def _commit_due(self) -> bool:
         """Commit what is due; whether that must be done again."""
         due = self._engine.assignments.due_commits()
-        if not due and (not self._path.is_member or self._clock() - self._acknowledged_at > _COMMIT_AGAIN_SECONDS):
+        if not due and (not self._path.is_member or self._clock() - self.acknowledged_at > _COMMIT_AGAIN_SECONDS):
             due = self._engine.assignments.any_commit()
         if not due:
             self._path.is_member = True
@@ -189,7 +189,7 @@ class Ownership:
         else:
             self._refusal = ""
             self._unanswered_since = None
-            self._acknowledged_at = self._clock()
+            self.acknowledged_at = self._clock()
             self._committed_once = True
             self._measurements.commits += 1
             self._engine.assignments.acknowledged(due)

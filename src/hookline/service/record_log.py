@@ -31,12 +31,11 @@ class RecordLog:
             attempt=delivery.attempt,
         )
 
-    def failed(self, delivery: Delivery, now: float) -> None:
-        """An attempt failed; nothing is said when it is dead-lettered, since that says more."""
+    def failed(self, delivery: Delivery, next_at: float | None, now: float) -> None:
+        """An attempt failed, and the next is made at `next_at`; nothing is said of a dead letter, which says more."""
         trouble = delivery.trouble
         if trouble is None or trouble.reason is not None or not self._failures.allows(now):
             return
-        next_at = trouble.next_attempt_at
         _log.warning(
             Event.DELIVERY_FAILED,
             **_where(delivery),

@@ -13,6 +13,7 @@ from collections.abc import Callable
 
 from hookline.engine.delivery import Delivery
 from hookline.engine.engine import Engine
+from hookline.engine.reporting import next_attempt_at
 from hookline.engine.verdicts import Answer, Outcome, Reason
 from hookline.errors import KafkaError, UnsendableRecord
 from hookline.http.answers import retry_after_seconds
@@ -139,7 +140,7 @@ class RecordPath:
         self._engine.settle(delivery, outcome, now, asked)
         if self._recent is not None:
             self._recent.failed(delivery, outcome, now, self._wall_offset)
-        self._log.failed(delivery, now)
+        self._log.failed(delivery, next_attempt_at(self._engine, delivery), now)
 
     def pump(self, now: float) -> None:
         """Send all that may be sent, start writing all dead letters that are due, and say who waits for what."""

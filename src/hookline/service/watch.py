@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 
@@ -10,6 +11,7 @@ from hookline.engine.records import TopicPartition
 from hookline.engine.reporting import destination_state, engine_status
 from hookline.engine.status import DestinationState, EngineStatus
 from hookline.kafka.ports import Source
+from hookline.service.standstill import Standstill
 from hookline.settings.tree import Settings
 from hookline.telemetry.events import Event
 from hookline.telemetry.insight import Insight
@@ -19,6 +21,7 @@ from hookline.telemetry.summary import Snapshot, Summary
 
 _OLDEST_SECONDS = 60.0
 _WAITING_SECONDS = 5.0
+_FULL_MAP_SECONDS = 60.0
 _log = get_logger("hookline.service")
 
 
@@ -32,6 +35,7 @@ class Watch:
         source: Source,
         measurements: Measurements,
         insight: Insight,
+        standstill: Standstill,
         clock: Callable[[], float] = time.monotonic,
         wall_clock: Callable[[], float] = time.time,
     ) -> None:
@@ -40,6 +44,8 @@ class Watch:
         self._source = source
         self._measurements = measurements
         self._insight = insight
+        self.standstill = standstill
+        self._full_said_at: dict[TopicPartition, float] = {}
         self._clock = clock
         self._wall_clock = wall_clock
         self._destination = DestinationState.CLOSED
@@ -75,6 +81,8 @@ class Watch:
             history.take(now, self._wall_clock(), self.status(), self._measurements, self.lag())
         if now - self._looked_at >= _WAITING_SECONDS:
             self._note_waiting(now)
+            self._note_full_maps(now)
+            self.standstill.look(now)
         if now - self._snapshot.at_seconds < self._every_seconds:
             return
         status = self.status()
@@ -109,6 +117,22 @@ class Watch:
             waited = round(now - self._delivered_at, 1)
             _log.warning(Event.WAITING_FOR_DESTINATION, reason=reason, waited_seconds=waited)
         self._delivered, self._failed, self._looked_at = delivered, failed, now
+
+    def _note_full_maps(self, now: float) -> None:
+        full = [partition for partition in self.status().partitions if partition.waiting_for_map_room]
+        self._full_said_at = {p.partition: self._full_said_at.get(p.partition, -math.inf) for p in full}
+        for partition in full:
+            if partition.oldest is None or now - self._full_said_at[partition.partition] < _FULL_MAP_SECONDS:
+                continue
+            self._full_said_at[partition.partition] = now
+            _log.warning(
+                Event.OFFSET_MAP_FULL,
+                topic=partition.partition.topic,
+                partition=partition.partition.partition,
+                offset=partition.oldest.offset,
+                waiting_records=partition.waiting_for_map_room,
+                map_bytes=partition.map_bytes,
+            )
 
     def _note_oldest(self, status: EngineStatus) -> None:
         for partition in status.partitions:

@@ -29,7 +29,6 @@ class Event(StrEnum):
     COMMIT_FAILED = "commit_failed"
     COMMIT_DEFERRED = "commit_deferred"
     MEMBERSHIP_DOUBTED = "membership_doubted"
-    MEMBERSHIP_DOUBTED = "membership_doubted"
     OFFSET_MAP_FORMAT_KNOWN = "offset_map_format_known"
     OFFSET_MAP_REFUSED = "offset_map_refused"
     OFFSET_MAP_NOT_KEPT = "offset_map_not_kept"
@@ -127,11 +126,6 @@ DESCRIPTIONS: dict[Event, Description] = {
     ),
     Event.COMMIT_DEFERRED: Description(
         "info", "A rebalance is under way, so a commit was not taken yet; it is due again.", ("partitions", "reason")
-    ),
-    Event.MEMBERSHIP_DOUBTED: Description(
-        "warning",
-        "Kafka answered no commit for half a session: nothing is sent until it takes one, since others may be about to.",
-        ("silent_seconds",),
     ),
     Event.MEMBERSHIP_DOUBTED: Description(
         "warning",

@@ -87,7 +87,8 @@ class Histogram:
 
 
 class Measurements:
-    """What the shell counts. The integers are totals since the start, and only ever grow.
+    """What the shell counts. The integers are totals since the start, and only ever grow, but for the number of
+    `partitions_standing_still`.
 
     `attempt_duration` is observed for each attempt, from sending to its outcome; `end_to_end` for each delivered
     record that has a timestamp, from then to its answer; `dead_letter_duration` for each dead letter, from writing to
@@ -106,6 +107,7 @@ class Measurements:
         "partitions_assigned",
         "partitions_lost",
         "partitions_revoked",
+        "partitions_standing_still",
         "polls",
         "rebalances",
     )
@@ -122,5 +124,6 @@ class Measurements:
         self.partitions_assigned = 0
         self.partitions_revoked = 0
         self.partitions_lost = 0
+        self.partitions_standing_still = 0
         self.connections_opened = 0
         self.connection_retries = 0

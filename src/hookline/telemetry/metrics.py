@@ -153,6 +153,7 @@ def _state_families(status: EngineStatus) -> Iterator[Metric]:
         ("held_bytes", "What unsettled records count for against bounds.bytes.", status.held_bytes),
         ("partitions_assigned", "Partitions that this process reads.", len(status.partitions)),
         ("partitions_paused", "Of these, partitions that are not fetched from now.", paused),
+        ("map_capacity_bytes", "How large an offset map may become.", status.map_capacity_bytes),
     ):
         yield _gauge(name, meaning, value)
 
@@ -181,8 +182,13 @@ _PARTITION_FIGURES = (
     ),
     _PartitionFigure(
         "map_bytes",
-        "Characters that a commit made now would carry about records settled out of order.",
+        "Size of the offset map now: what a commit tells of records settled out of order, before it is compressed.",
         lambda p, _: p.map_bytes,
+    ),
+    _PartitionFigure(
+        "map_waiting_records",
+        "Records that could be sent but wait, since the offset map has no room for them.",
+        lambda p, _: p.waiting_for_map_room,
     ),
 )
 
@@ -228,6 +234,11 @@ def _measurement_families(measurements: Measurements) -> Iterator[Metric]:
             "revoked": measurements.partitions_revoked,
             "lost": measurements.partitions_lost,
         },
+    )
+    yield _gauge(
+        "partitions_standing_still",
+        "Partitions of which nothing comes though the group is stable and the log goes on.",
+        measurements.partitions_standing_still,
     )
     for name, meaning, value in (
         ("rebalances", "Times the group assigned partitions anew.", measurements.rebalances),
