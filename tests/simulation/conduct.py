@@ -90,7 +90,8 @@ class Conduct:
                 self._broken(13, f"sends {attempt.entry} {self._may_probe_at - self._now:.3f} s before a probe is due")
             self._probes.add(attempt)
         under_way = len(self._process.sender.attempts)
-        if self._state is DestinationState.RAMPING and under_way > self._ramp_successes + 2:
+        # Two at first; a success that is just being told is not among those yet.
+        if self._state is DestinationState.RAMPING and under_way > self._ramp_successes + 3:
             self._broken(13, f"has {under_way} under way, {self._ramp_successes} successes after the service came back")
 
     def ended(self, attempt: Attempt) -> bool:
