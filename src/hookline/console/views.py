@@ -19,6 +19,7 @@ from hookline.engine.records import TopicPartition
 from hookline.engine.status import DestinationState, EngineStatus, PartitionStatus
 from hookline.errors import OperationRefused
 from hookline.service.delivery_service import DeliveryService
+from hookline.settings.written import shown_url
 from hookline.telemetry.masking import mask_text, printable
 from hookline.telemetry.recent_deliveries import RecentDeliveries
 from hookline.telemetry.summary import Lag
@@ -135,7 +136,7 @@ class Views:
         return Destination(
             state=engine.destination.value,
             detail=printable(mask_text(engine.destination_detail)),
-            url=mask_text(self._service.settings.deliver.url),
+            url=shown_url(self._service.settings.deliver.url),
             in_flight=engine.in_flight,
             limit=engine.concurrency_limit,
             connections_opened=measurements.connections_opened,
