@@ -51,7 +51,7 @@ async def plan_of(
 ) -> RedrivePlan:
     """What a redrive would do."""
     async with opened_access(settings) as access:
-        reader = DeadLetterReader(access, settings.dead_letter.max_redrives)
+        reader = DeadLetterReader(access, settings)
         rules = await rules_of(settings, access, target, chosen or LetterFilter(), **options)
         return await reader.plan(await reader.survey(dead), rules)
 
@@ -68,7 +68,7 @@ async def redriven(
 ) -> tuple[RedrivePlan, RedriveResult]:
     """Plan and redrive."""
     async with asyncio.timeout(WAIT_SECONDS), opened_access(settings) as access:
-        reader = DeadLetterReader(access, settings.dead_letter.max_redrives)
+        reader = DeadLetterReader(access, settings)
         rules = await rules_of(settings, access, target, chosen or LetterFilter(), **options)
         plan = await reader.plan(await reader.survey(dead), rules)
         redrive = Redrive(settings, plan, access, rate=rate, patience_seconds=patience_seconds)
@@ -78,7 +78,7 @@ async def redriven(
 async def groups_of(settings: Settings, dead: str, chosen: LetterFilter | None = None) -> Groups:
     """The dead letters by reason."""
     async with opened_access(settings) as access:
-        reader = DeadLetterReader(access, settings.dead_letter.max_redrives)
+        reader = DeadLetterReader(access, settings)
         return await reader.group(await reader.survey(dead), chosen or LetterFilter())
 
 

@@ -76,7 +76,7 @@ def list_letters(
 
     async def work() -> int:
         async with opened_access(meant.settings) as access:
-            reader = DeadLetterReader(access, meant.settings.dead_letter.max_redrives)
+            reader = DeadLetterReader(access, meant.settings)
             if each:
                 await _print_each(reader, meant, limit, show_payloads, masked=not unmasked, as_json=as_json)
             else:
@@ -158,7 +158,7 @@ def show(limit: int, max_bytes: int, unmasked: bool, as_json: bool, **given: Any
 
     async def work() -> int:
         async with opened_access(meant.settings) as access:
-            reader = DeadLetterReader(access, meant.settings.dead_letter.max_redrives)
+            reader = DeadLetterReader(access, meant.settings)
             shown = await _show(reader, meant, limit, max_bytes, masked=not unmasked, as_json=as_json)
         if not shown:
             raise OperationRefused("there is no such dead letter; 'hookline dead-letters list --each' shows their ids")

@@ -58,7 +58,7 @@ def purge(
 
         reach = Reach.PARTLY if partly else Reach.WITH_OTHERS if with_others else Reach.EXACT
         async with opened_access(meant.settings) as access:
-            reader = DeadLetterReader(access, meant.settings.dead_letter.max_redrives)
+            reader = DeadLetterReader(access, meant.settings)
             plans = [
                 await plan_purge(reader, await reader.survey(topic), meant.chosen, reach) for topic in meant.topics
             ]

@@ -100,7 +100,7 @@ def redrive(
             rules = await rules_of(
                 meant.settings, access, Target(target), meant.chosen, again=again, quarantined=quarantined
             )
-            reader = DeadLetterReader(access, meant.settings.dead_letter.max_redrives)
+            reader = DeadLetterReader(access, meant.settings)
             for topic in meant.topics:
                 plan = await reader.plan(await reader.survey(topic), rules)
                 if dry_run:

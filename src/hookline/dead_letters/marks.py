@@ -36,9 +36,13 @@ class Progress:
     """The marks of one partition while it is redriven.
 
     `offsets` are those of all its dead letters from the marks' watermark on, in order, up to `end`.
+    `map_characters` is how long the metadata of a commit may be.
     """
 
-    def __init__(self, marks: Marks, offsets: array[int], end: int) -> None:
+    def __init__(
+        self, marks: Marks, offsets: array[int], end: int, map_characters: int = DEFAULT_LIMIT_CHARACTERS
+    ) -> None:
+        self._map_characters = map_characters
         self._offsets = offsets
         self._end = max(end, marks.watermark)
         self._floor = marks.watermark
@@ -69,15 +73,15 @@ class Progress:
     def commit(self) -> OffsetCommit:
         """What is to be committed. When the map has no room for all, its highest are left out."""
         watermark, ranges = self._runs()
-        return OffsetCommit(watermark, offset_map.encode(watermark, ranges, DEFAULT_LIMIT_CHARACTERS, wide=False))
+        return OffsetCommit(watermark, offset_map.encode(watermark, ranges, self._map_characters, wide=False))
 
     def has_room_for(self, offsets: Collection[int]) -> bool:
         """Whether what is committed could hold all marks once these are redriven too."""
-        after = Progress(Marks(OffsetCommit(self._floor)), self._offsets, self._end)
+        after = Progress(Marks(OffsetCommit(self._floor)), self._offsets, self._end, self._map_characters)
         after._done[:] = self._done
         after.add(offsets)
         watermark, ranges = after._runs()
-        text = offset_map.encode(watermark, ranges, DEFAULT_LIMIT_CHARACTERS, wide=False)
+        text = offset_map.encode(watermark, ranges, self._map_characters, wide=False)
         return offset_map.decode(text, watermark) == ranges
 
     def _runs(self) -> tuple[int, list[Range]]:

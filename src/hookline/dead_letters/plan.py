@@ -12,6 +12,7 @@ from typing import NamedTuple
 from hookline.dead_letters.filters import LetterFilter, State
 from hookline.dead_letters.letters import Letter, Position
 from hookline.dead_letters.marks import Marks, Progress
+from hookline.engine.offset_map import DEFAULT_LIMIT_CHARACTERS
 from hookline.engine.records import TopicPartition
 
 NAMED_MAX = 1000
@@ -95,17 +96,19 @@ def state_of(letter: Letter, marks: Marks, max_redrives: int) -> State:
 class PartitionPlan:
     """What is to be redriven of one partition: `chosen`, in order.
 
-    `unmarked` are all dead letters from the watermark of the marks on, up to `end`.
+    `unmarked` are all dead letters from the watermark of the marks on, up to `end`. `map_characters` is how long the
+    metadata of a commit may be.
     """
 
     marks: Marks
     end: int
+    map_characters: int = DEFAULT_LIMIT_CHARACTERS
     unmarked: array[int] = field(default_factory=lambda: array("q"))
     chosen: array[int] = field(default_factory=lambda: array("q"))
 
     def progress(self) -> Progress:
         """The marks, to be gone on with."""
-        return Progress(self.marks, self.unmarked, self.end)
+        return Progress(self.marks, self.unmarked, self.end, self.map_characters)
 
 
 @dataclass

@@ -83,20 +83,16 @@ class Survey:
     bounds: Mapping[TopicPartition, tuple[int, int]]
     marks: Mapping[TopicPartition, Marks]
     has_marks: bool
-    max_redrives: int
-
-    @property
-    def size(self) -> int:
-        """How many dead letters there can be at most; fewer where there are holes."""
-        return sum(end - first for first, end in self.bounds.values())
 
 
 class DeadLetterReader:
     """Reads dead-letter topics by an access that is started."""
 
-    def __init__(self, access: TopicAccess, max_redrives: int) -> None:
+    def __init__(self, access: TopicAccess, settings: Settings) -> None:
         self._access = access
-        self._max_redrives = max_redrives
+        self._max_redrives = settings.dead_letter.max_redrives
+        # librdkafka ends it with a NUL.
+        self._map_characters = settings.commit.metadata_characters - 1
 
     async def survey(self, topic: str) -> Survey:
         """Look at a topic; raises `TopicMissing` and as `TopicAccess` does."""
@@ -110,7 +106,7 @@ class DeadLetterReader:
         # A position behind the end is of a log that was there before this one, and would hide new dead letters.
         known = {p: commit for p, commit in committed.items() if p in bounds and commit.offset <= bounds[p][1]}
         marks = {partition: Marks(known.get(partition)) for partition in bounds}
-        return Survey(topic, bounds, marks, bool(known), self._max_redrives)
+        return Survey(topic, bounds, marks, bool(known))
 
     async def batches(self, survey: Survey, chosen: LetterFilter) -> AsyncIterator[Sequence[Seen]]:
         """All dead letters, partition by partition, in order; those not meant are among them.
@@ -140,7 +136,7 @@ class DeadLetterReader:
         """What a redrive would do."""
         plan = RedrivePlan(survey.topic, rules.target, is_first=not survey.has_marks)
         for partition, (_, end) in survey.bounds.items():
-            plan.partitions[partition] = PartitionPlan(survey.marks[partition], end)
+            plan.partitions[partition] = PartitionPlan(survey.marks[partition], end, self._map_characters)
         # All are read, since a mark is a place among all.
         async for batch in self.batches(survey, LetterFilter()):
             for letter, state in batch:
