@@ -67,7 +67,7 @@ def _settings(random: Random, topics: list[str]) -> dict[str, Any]:
         "max_bytes": 20_000 if large else 2_000,
         "max_depth": MAX_DEPTH,
         "tombstones": random.choice(("skip", "skip", "send", "dead_letter")),
-        "drain_timeout": round(session * random.choice((0.1, 0.3, 0.6)), 3),
+        "drain_timeout": round(session * random.choice((0.005, 0.1, 0.3, 0.6)), 3),
     }
     if order == "key" and random.random() < 0.3:
         deliver["keyless"] = "partition"
@@ -236,10 +236,12 @@ MEMBER_FAULTS = {
     "hangup": 0.2,
     "abort": 0.3,
     "client_fails": 0.3,
+    "client_hangs": 0.15,
     "rejoin": 1.2,
 }
 """What happens to one member: killed; SIGTERM; SIGSTOP and SIGCONT, for long or for a moment; cut off from the brokers;
-its clock changed; SIGHUP; a second SIGTERM; its Kafka client gives up; it has the group rebalance."""
+its clock changed; SIGHUP; a second SIGTERM; its Kafka client gives up, or hangs once it is to stop; it has the group
+rebalance."""
 
 KAFKA_FAULTS = {
     "commits_refused": 0.8,
@@ -270,7 +272,7 @@ def _faults(random: Random, members: int, heals_at: float) -> list[Fault]:
             elif kind == "clock_jump":
                 amount = random.choice((-86_400.0, -5.0, 3.0, 86_400.0))
             member = random.randrange(members) if table is MEMBER_FAULTS else -1
-            if kind in ("stop", "clock_jump", "hangup", "abort", "client_fails", "rejoin"):
+            if kind in ("stop", "clock_jump", "hangup", "abort", "client_fails", "client_hangs", "rejoin"):
                 seconds = 0.0
             if table is MEMBER_FAULTS:
                 share = 1.0

@@ -50,6 +50,7 @@ class Faults:
             self._reconnect(process)
             self._thaw(process)
             process.wall_offset = 0.0
+            process.source.hangs = False
             if process.waits_until == float("inf"):
                 self._hang_up(process)
 
@@ -98,7 +99,6 @@ class Faults:
         world.tell(process.name, "is killed")
         process.kill()
         world.processes.pop(process.slot, None)
-        world.after(world.settings.kafka.session_timeout, world.group.put_out, process.source, "its session is over")
         world.after(_RESTART_SECONDS + fault.seconds, world.start_process, process.slot)
 
     def _stop(self, process: Process, _fault: Fault) -> None:
@@ -169,6 +169,9 @@ class Faults:
     def _client_fails(self, process: Process, _fault: Fault) -> None:
         process.source.failure = SourceFatal("the Kafka client cannot go on")
         process.source.wake()
+
+    def _client_hangs(self, process: Process, _fault: Fault) -> None:
+        process.source.hangs = True
 
     def _rejoin(self, process: Process, _fault: Fault) -> None:
         self._world.group.rebalance(f"{process.name} asks for it")

@@ -100,7 +100,7 @@ class Process:
             self.world.oracle.broken(12, self.name, f"ends with {type(error).__name__}: {error}")
         elif error is None and not self.was_asked_to_stop:
             self.world.oracle.broken(12, self.name, "ends though nobody asked it to")
-        elif error is not None and self.source.was_started and self.source.failure is None:
+        elif error is not None and self.source.was_started and not self.source.is_troubled:
             self.world.oracle.broken(12, self.name, f"ends with {type(error).__name__}, which is no reason to: {error}")
         elif error is not None:
             self.world.count("ended_with_an_error")
@@ -142,6 +142,8 @@ class Process:
         self.source.end()
         self.sender.attempts.clear()
         self.running.cancel()
+        world = self.world
+        world.after(world.settings.kafka.session_timeout, world.group.put_out, self.source, "its session is over")
 
     def freeze(self) -> None:
         """Stop it, as SIGSTOP does."""

@@ -64,12 +64,18 @@ class SimulatedSource:
         self.times_put_out = 0
         self.polled_at = 0.0
         self.failure: HooklineError | None = None
+        self.hangs = False
         self._listener: AssignmentListener
         self._mailbox = Mailbox(process)
         self._commits = CommitConnection(process, self)
         self._fetch_waits: asyncio.Future[None] | None = None
         self._coordination: asyncio.Task[None] | None = None
         self.was_started = self._stopped = False
+
+    @property
+    def is_troubled(self) -> bool:
+        """Whether the client itself gives the process a reason to end with an error."""
+        return self.hangs or self.failure is not None
 
     # The port
 
@@ -148,6 +154,8 @@ class SimulatedSource:
         if self._stopped or self._process.is_dead:
             return
         self._stopped = True
+        if self.hangs:
+            await self._world.loop.create_future()
         if self._coordination is not None:
             self._coordination.cancel()
             await asyncio.gather(self._coordination, return_exceptions=True)

@@ -85,6 +85,14 @@ def test_a_restart_sends_nothing_again_that_was_settled_above_a_stuck_record() -
     assert len(seconds_of(world, "sends", "orders-0@3, attempt 1")) == 2
 
 
+def test_a_kafka_client_that_hangs_as_it_is_stopped_ends_the_process_with_an_error_of_its_own() -> None:
+    plan = plan_of(5, Fault(1.0, "client_hangs", member=0), Fault(2.0, "stop", member=0), heals_at=60.0)
+    world = world_of(plan)
+
+    (ended,) = seconds_of(world, "member 0  ", "  ends: SourceFatal", "did not leave the group")
+    assert 20.0 <= ended - 2.0 < 21.0
+
+
 FROZEN_SETTINGS: dict[str, Any] = {
     **SETTINGS,
     "kafka": {**SETTINGS["kafka"], "session_timeout": 2.0},

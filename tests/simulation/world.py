@@ -62,6 +62,7 @@ class World:
         self.faults = Faults(self)
         self.service_faults: list[Fault] = []
         self.is_closing = False
+        story.clock = lambda: self.now
 
     # What the parts use
 
@@ -230,7 +231,6 @@ def run(plan: Plan, *, with_story: bool = False) -> Result:
     story = Story(with_story)
     with story.listening():
         world = World(plan, story)
-        story.clock = lambda: world.now
         world.run()
     counts = world.counts + Counter(plan.kinds)
     return Result(plan, world.oracle.violation, counts, story, world.now)

@@ -14,7 +14,7 @@ from hookline.engine.records import TopicPartition
 from hookline.engine.reporting import explain
 from hookline.engine.status import EngineStatus
 from hookline.engine.steering import Steering
-from hookline.errors import HooklineError
+from hookline.errors import HooklineError, SourceFatal
 from hookline.http.adapters import make_sender
 from hookline.http.ports import Sender
 from hookline.kafka.adapters import make_sink, make_source
@@ -265,8 +265,15 @@ class DeliveryService:
         cause = "failure" if failed else "request"
         timeout = self.settings.deliver.drain_timeout
         _log.info(Event.DRAINING, cause=cause, in_flight=self.engine.in_flight, timeout_seconds=timeout)
-        async with asyncio.timeout(timeout + _STOP_SECONDS):
-            await self.source.stop()
+        try:
+            async with asyncio.timeout(timeout + _STOP_SECONDS):
+                await self.source.stop()
+        except TimeoutError:
+            if not failed:
+                raise SourceFatal(
+                    f"the Kafka client did not leave the group within {timeout + _STOP_SECONDS:g} s; what it has not"
+                    " committed is delivered again"
+                ) from None
 
     async def _close(self) -> None:
         self._copy_connection_counts()
