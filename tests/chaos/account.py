@@ -215,7 +215,8 @@ def _check_standing(
     """No record waits long while nothing is wrong: so no partition stands, and no group goes on rebalancing."""
     standing: dict[int, float] = {}
     account.waits_seconds = [0.0] * len(evidence.windows)
-    disturbed = sorted((window.started, window.healed) for window in evidence.windows)
+    starting = (float("-inf"), evidence.all_joined_at)
+    disturbed = sorted([starting, *((window.started, window.healed) for window in evidence.windows)])
     for record_id, found in acceptances.items():
         produced = evidence.produced.get(record_id)
         if produced is None:

@@ -112,6 +112,8 @@ class Evidence:
     lives: list[Life]
     dead_letters: list[DeadLetter]
     lag: dict[str, int]
+    all_joined_at: float = 0.0
+    """When the first records were delivered: before, processes were starting, which takes what it takes."""
     problems: list[str] = field(default_factory=list)
     """What went wrong while it ran, in words."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,19 +36,14 @@ class Result:
     delivered_a_second: float
 
 
-async def run(
-    options: ChaosOptions, folder: Path, say: Callable[[str], None], steps: Sequence[Step] | None = None
-) -> Result:
-    """Do the whole run, with the plan of its seed unless `steps` are given.
-
-    Raises when a part of it, rather than Hookline, fails.
-    """
-    if steps is None:
-        steps = draw_plan(options.seed, options.faults, options.members, options.kinds)
+async def run(options: ChaosOptions, folder: Path, say: Callable[[str], None]) -> Result:
+    """Do the whole run; raises when a part of it, rather than Hookline, fails."""
+    steps = draw_plan(options.seed, options.faults, options.members, options.kinds)
     started = time.monotonic()
     async with World(options, folder, say) as world:
         say(f"{options.members} processes, 3 brokers and the service are up")
         await _baseline(world, options)
+        all_joined_at = time.monotonic()
         rest = options.records - world.load.records
         for number, step in enumerate(steps):
             chunk = (rest * (number + 1)) // len(steps) - (rest * number) // len(steps)
@@ -58,6 +53,7 @@ async def run(
         draining = time.monotonic()
         say("all faults are over: draining")
         evidence = await _drain(world, options)
+        evidence.all_joined_at = all_joined_at
         drain_seconds = time.monotonic() - draining
         rate = _busiest_rate(evidence)
     account = check(evidence, Bounds(options.in_flight, options.commit_records, options.members))

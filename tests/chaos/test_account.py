@@ -172,6 +172,13 @@ def test_for_each_fault_the_longest_wait_is_told_from_its_beginning():
     assert [round(wait) for wait in waits] == [6, 0]
 
 
+def test_records_may_wait_while_the_processes_start():
+    story = Story().written(1)
+    story.evidence.all_joined_at = 39.0
+
+    assert story.delivered(0, at=40.0).shortfalls() == []
+
+
 def life(exit_code: int | None, *, asked: bool = True, killed: bool = False) -> Life:
     return Life("m0.1", "m0", 0.0, exit_code, killed, asked)
 
