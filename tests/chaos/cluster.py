@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -13,6 +14,8 @@ from tests.chaos.evidence import DeadLetter
 
 T = TypeVar("T")
 _SECONDS = 10.0
+_PATIENCE_SECONDS = 30.0
+_AGAIN_SECONDS = 0.5
 _READ_SECONDS = 30.0
 
 
@@ -34,7 +37,7 @@ async def coordinator(bootstrap: str, group: str) -> int:
         found: Any = admin.describe_consumer_groups([group], request_timeout=_SECONDS)[group].result(_SECONDS)
         return int(found.coordinator.id) - 1
 
-    return await _asked(bootstrap, ask)
+    return await _asked(bootstrap, ask, _PATIENCE_SECONDS)
 
 
 async def elect_preferred_leaders(bootstrap: str) -> None:
@@ -66,7 +69,7 @@ async def lag(bootstrap: str, topic: str, group: str) -> dict[str, int]:
         committed = {found.partition: found.offset for found in answer[group].result(_SECONDS).topic_partitions}
         return {str(number): ends[number] - max(0, committed.get(number, 0)) for number in sorted(ends)}
 
-    return await _asked(bootstrap, ask)
+    return await _asked(bootstrap, ask, _PATIENCE_SECONDS)
 
 
 async def dead_letters(bootstrap: str, topic: str) -> list[DeadLetter]:
@@ -103,7 +106,15 @@ async def dead_letters(bootstrap: str, topic: str) -> list[DeadLetter]:
     return await asyncio.to_thread(read)
 
 
-async def _asked(bootstrap: str, ask: Callable[[AdminClient], T]) -> T:
+async def _asked(bootstrap: str, ask: Callable[[AdminClient], T], patience_seconds: float = 0.0) -> T:
+    """Ask in a thread. With patience again when it fails, as while a coordinator moves: for what changes nothing."""
     # The client must be there until the answer is.
     admin = AdminClient({"bootstrap.servers": bootstrap, "log_level": 0})
-    return await asyncio.to_thread(ask, admin)
+    deadline = time.monotonic() + patience_seconds
+    while True:
+        try:
+            return await asyncio.to_thread(ask, admin)
+        except KafkaException:
+            if time.monotonic() > deadline:
+                raise
+            await asyncio.sleep(_AGAIN_SECONDS)
