@@ -44,7 +44,7 @@ class CommitConnection:
         asked_at = world.loop.time()
         reply: asyncio.Future[str] = world.loop.create_future()
         self._set_out(stored, (source.times_put_out, source.generation), reply)
-        self._process.commit_asked_at = asked_at
+        self._process.commits_under_way.append(asked_at)
         answer = "none"
         try:
             async with asyncio.timeout(world.settings.kafka.request_timeout):
@@ -57,7 +57,7 @@ class CommitConnection:
         finally:
             if answer != "taken":
                 self._process.conduct.commit_failed(tenures, stored)
-            self._process.commit_asked_at = float("inf")
+            self._process.commits_under_way.remove(asked_at)
             if answer != "taken" or world.loop.time() > asked_at + 0.05:
                 self._process.commit_trouble_at = world.loop.time()
         if answer == "deferred":

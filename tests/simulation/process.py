@@ -45,9 +45,9 @@ def map_limited(limit_characters: int) -> Iterator[None]:
 class Process:
     """The `incarnation`th process in a member's `slot`; `wall_offset` is how wrong its clock is, in seconds.
 
-    `commit_trouble_at` is when a commit was refused, slow or not answered last, `commit_asked_at` when the one that is
-    under way was asked for. `waits_until` is when the service allows the next request at the soonest, `waits_for` says
-    why. `is_doubtful` says that it stood still for so long that it must send nothing until a commit is taken.
+    `commit_trouble_at` is when a commit was refused, slow or not answered last. `waits_until` is when the service
+    allows the next request at the soonest, `waits_for` says why. `is_doubtful` says that it stood still so long that
+    it must send nothing until a commit is taken.
     """
 
     def __init__(self, world: World, slot: int, incarnation: int) -> None:
@@ -64,7 +64,7 @@ class Process:
         self.began_at = self.last_success_at = world.loop.time()
         self.doubtful_since = 0.0
         self.commit_trouble_at = world.loop.time()
-        self.commit_asked_at = float("inf")
+        self.commits_under_way: list[float] = []
         self.waits_until: float | None = None
         self.waits_for = ""
         self.conduct = Conduct(self)
@@ -85,6 +85,11 @@ class Process:
         self.running = self.owner.context.run(world.loop.create_task, self.service.run())
         self.running.add_done_callback(self._ended, context=world.context)
         self._look_again()
+
+    @property
+    def commit_asked_at(self) -> float:
+        """When the oldest commit that is under way was asked for, as a time of the loop; infinite when none is."""
+        return min(self.commits_under_way, default=float("inf"))
 
     def _ended(self, running: asyncio.Task[None]) -> None:
         if self.is_dead:

@@ -64,7 +64,7 @@ class SimulatedSource:
         self.times_put_out = 0
         self.polled_at = 0.0
         self.failure: HooklineError | None = None
-        self.hangs = False
+        self.hangs = self.has_hung = False
         self._listener: AssignmentListener
         self._mailbox = Mailbox(process)
         self._commits = CommitConnection(process, self)
@@ -75,7 +75,7 @@ class SimulatedSource:
     @property
     def is_troubled(self) -> bool:
         """Whether the client itself gives the process a reason to end with an error."""
-        return self.hangs or self.failure is not None
+        return self.has_hung or self.failure is not None
 
     # The port
 
@@ -117,12 +117,17 @@ class SimulatedSource:
         await self._commits.send(commits, tenures)
 
     async def committed(self, partitions: Collection[TopicPartition]) -> Mapping[TopicPartition, OffsetCommit]:
-        await asyncio.sleep(self._random.uniform(0.001, 0.02))
-        if self._process.is_dead:
-            await self._world.loop.create_future()
-        if self._process.is_cut_off or self._world.active("commit_requests_lost"):
-            await asyncio.sleep(self._world.settings.kafka.request_timeout)
-            raise KafkaUnavailable("no answer about what is committed")
+        asked_at = self._world.loop.time()
+        self._process.commits_under_way.append(asked_at)
+        try:
+            await asyncio.sleep(self._random.uniform(0.001, 0.02))
+            if self._process.is_dead:
+                await self._world.loop.create_future()
+            if self._process.is_cut_off or self._world.active("commit_requests_lost"):
+                await asyncio.sleep(self._world.settings.kafka.request_timeout)
+                raise KafkaUnavailable("no answer about what is committed")
+        finally:
+            self._process.commits_under_way.remove(asked_at)
         stored = {partition: self._world.logs[partition].commit for partition in partitions}
         return {p: OffsetCommit(known.offset, known.metadata) for p, known in stored.items() if known is not None}
 
@@ -155,6 +160,7 @@ class SimulatedSource:
             return
         self._stopped = True
         if self.hangs:
+            self.has_hung = True
             await self._world.loop.create_future()
         if self._coordination is not None:
             self._coordination.cancel()

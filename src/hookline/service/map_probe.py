@@ -31,8 +31,8 @@ class MapProbe:
         self._left = list(_candidates(engine.assignments.map_format.limit_characters))
         self.is_done = not self._left
 
-    async def try_out(self) -> None:
-        """Try until something is taken, or until there is no answer; then go on at the next call.
+    async def try_out(self) -> bool:
+        """Try until something is taken, or until there is no answer; then go on at the next call. True once it is done.
 
         Raises `KafkaRefused`.
         """
@@ -41,14 +41,15 @@ class MapProbe:
                 limit, wide = self._left[0]
                 kept = await self._is_kept(limit, wide)
                 if kept is None:
-                    return
+                    return False
                 if kept:
                     self._become(limit, wide)
                 del self._left[0]
         except (CommitDeferred, KafkaUnavailable):
-            return
+            return False
         if not self.is_done:
             self._become(0, wide=False)
+        return True
 
     async def _is_kept(self, limit: int, wide: bool) -> bool | None:
         """Whether a map of this form comes back as it was committed; None when nothing can be said now."""

@@ -153,8 +153,7 @@ class Ownership:
             # Made of commits: no answer to it is none to a commit.
             if self._unanswered_since is None:
                 self._unanswered_since = self._clock()
-            await self._map_probe.try_out()
-            if self._map_probe.is_done:
+            if await self._map_probe.try_out():
                 self._unanswered_since = None
 
     async def _commit_due(self) -> bool:
