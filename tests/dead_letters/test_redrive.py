@@ -96,6 +96,7 @@ async def test_what_was_selected_goes_and_the_rest_stays_for_the_next(client: st
 
     assert (first.redriven, second.redriven, third.redriven) == (20, 1, 39)
     assert plan.skipped == [(Position(dead, 0, at[4]), Skip.REDRIVEN)]
+    assert plan.missing == {Position(dead, 0, 999)}
     assert counts["attempts_exhausted"] == {State.WAITING: 19, State.REDRIVEN: 1}
     assert counts["expired"] == {State.REDRIVEN: 20}
     found = await tools.read(source, 60)

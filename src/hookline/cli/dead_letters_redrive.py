@@ -85,7 +85,7 @@ def redrive(
     redrive of a topic runs at a time, wherever it was started. To the service, requests, retries and verdicts are those
     of 'hookline run'; what fails again becomes a new dead letter, and counts its redrives.
 
-    Ends with 0 when all that was meant and not skipped was redriven, and with 1 when some failed again.
+    Ends with 0 when all that was meant and not skipped was redriven, and with 1 when some failed again or is not there.
     """
     meant = Meant(given)
     if meant.is_all and not take_all:
@@ -130,7 +130,7 @@ async def _redrive(
         click.echo("\n".join(result_text(plan, result)))
     if not result.is_complete:
         return _INTERRUPTED
-    return 1 if result.failed_again or result.left else 0
+    return 1 if result.failed_again or result.left or plan.missing else 0
 
 
 class _progress:  # noqa: N801 - used like a function
@@ -185,6 +185,8 @@ def plan_text(plan: RedrivePlan) -> Iterator[str]:
         named = [str(skipped.position) for skipped in plan.skipped if skipped.why is why]
         if named:
             yield f"             {', '.join(named[:_NAMED])}{' …' if count > _NAMED else ''}"
+    if plan.missing:
+        yield f"  {len(plan.missing):>9,}  not there: {', '.join(map(str, sorted(plan.missing)[:_NAMED]))}"
     if plan.is_first and plan.count:
         yield "  Nothing is known of earlier redrives: there was none, or Kafka forgot it (offsets.retention.minutes)."
 
@@ -205,6 +207,7 @@ def plan_json(plan: RedrivePlan, *, dry_run: bool) -> dict[str, Any]:
             "reasons": {why.value: count for why, count in plan.skips.items()},
             "each": [{"id": str(skipped.position), "why": skipped.why.value} for skipped in plan.skipped],
         },
+        "missing": [str(position) for position in sorted(plan.missing)],
         "is_first": plan.is_first,
     }
 

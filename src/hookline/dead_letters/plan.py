@@ -122,6 +122,8 @@ class RedrivePlan:
     source_topics: Counter[str] = field(default_factory=Counter)
     skips: Counter[Skip] = field(default_factory=Counter)
     skipped: list[Skipped] = field(default_factory=list)
+    missing: set[Position] = field(default_factory=set)
+    """Those that were asked for by their position, and are not there."""
     is_first: bool = False
 
     @property
@@ -135,6 +137,7 @@ class RedrivePlan:
         offset = letter.record.offset
         if offset >= part.marks.watermark:
             part.unmarked.append(offset)
+        self.missing.discard(letter.position)
         if not rules.chosen.matches(letter, state):
             return
         why = rules.skip(letter, state)

@@ -134,7 +134,8 @@ class DeadLetterReader:
 
     async def plan(self, survey: Survey, rules: RedriveRules) -> RedrivePlan:
         """What a redrive would do."""
-        plan = RedrivePlan(survey.topic, rules.target, is_first=not survey.has_marks)
+        asked = {position for position in rules.chosen.positions if position.topic == survey.topic}
+        plan = RedrivePlan(survey.topic, rules.target, missing=asked, is_first=not survey.has_marks)
         for partition, (_, end) in survey.bounds.items():
             plan.partitions[partition] = PartitionPlan(survey.marks[partition], end, self._map_characters)
         # All are read, since a mark is a place among all.

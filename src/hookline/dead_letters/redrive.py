@@ -222,6 +222,8 @@ class Redrive:
     async def _check_saved(self) -> None:
         """What was redriven must be known to the next redrive; raises `KafkaUnavailable`."""
         expected = self._source.expected()
+        if not expected:
+            return
         group = redrive_group(self._plan.topic)
         saved = await self._access.committed(group, list(expected))
         missing = [partition for partition, commit in expected.items() if saved.get(partition) != commit]
