@@ -12,11 +12,14 @@ LOCK := requirements/development.txt
 QUICK_TESTS := -q -n 4 --dist worksteal -m "not kafka and not browser"
 # Further arguments, as in: make demo ARGUMENTS="--seconds 20 --faults"
 ARGUMENTS =
+# How long to fuzz or to soak, and what to soak: faults, or full-topic with SCENARIO=full-topic CLIENT=librdkafka.
+MINUTES = 20
+SCENARIO = faults
 # How many seeds to simulate, or the one whose story is told.
 SEEDS = 1000
 SEED =
 
-.PHONY: help setup demo test check lint format docs simulate mutants chaos benchmark lock clean
+.PHONY: help setup demo test check lint format docs simulate mutants chaos fuzz soak benchmark audit lock clean
 
 help: ## list the commands (what `make` alone does)
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -70,6 +73,16 @@ FAULTS = 16
 chaos: setup ## let faults happen to real brokers, processes and a service, and take account (SEED=7 CLIENT=librdkafka, or both)
 	@nice -n 5 $(BIN)/python -m tests.chaos --seed $(or $(SEED),1) --client $(CLIENT) \
 	--records $(RECORDS) --faults $(FAULTS) $(ARGUMENTS)
+
+fuzz: setup ## try all tests of properties with ever new seeds (MINUTES=20, ARGUMENTS="--only http")
+	@nice -n 5 $(BIN)/python -m tests.fuzz --minutes $(MINUTES) $(ARGUMENTS)
+
+soak: setup ## run for long under load with faults, and plot memory, lag and rate (MINUTES=20 SCENARIO=full-topic)
+	@nice -n 5 $(BIN)/python -m tests.soak --minutes $(MINUTES) --scenario $(SCENARIO) --client $(CLIENT) $(ARGUMENTS)
+
+audit: ## look the locked packages up for published weaknesses (needs a network), and the code for its own
+	@python="$(PYTHON)"; [ -n "$$python" ] || python=`sh tools/find_python.sh default` || exit 1; \
+	sh tools/audit.sh "$$python" $(LOCK)
 
 lock: ## renew the locked dependencies from pyproject.toml
 	@python="$(PYTHON)"; [ -n "$$python" ] || python=`sh tools/find_python.sh default` || exit 1; \
