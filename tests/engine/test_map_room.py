@@ -11,6 +11,7 @@ from hookline.engine.delivery import Delivery
 from hookline.engine.engine import Engine
 from hookline.engine.ledger import Ledger
 from hookline.engine.options import EngineOptions
+from hookline.engine.reporting import engine_status, explain
 from hookline.engine.retries import RetryPolicy
 from hookline.engine.verdicts import Answer, Outcome, Reason
 
@@ -149,6 +150,23 @@ def test_with_no_map_at_all_nothing_waits_for_room_in_it() -> None:
         engine.settle(delivery, DELIVERED, 1.0)
     [due] = engine.assignments.due_commits().values()
     assert due.commit == (0, "")
+
+
+def test_that_records_wait_for_room_in_the_map_is_said() -> None:
+    engine = Engine(EngineOptions(map_limit_characters=60), lambda: 0.5, 0.0)
+    assignment = engine.assignments.assign(HERE, 0, "")
+    engine.admit(HERE, [record(offset, b"%d" % offset) for offset in range(500)], 500, 0.0)
+    under_way = _sent(engine, 0.0)
+    for delivery in under_way[1::2]:
+        engine.settle(delivery, DELIVERED, 0.0)
+    waiting = len(assignment.deferred)
+    assert waiting > 400
+    status = engine_status(engine, 0.0)
+    [partition] = status.partitions
+    assert partition.waiting_for_map_room == waiting
+    assert partition.map_bytes == assignment.ledger.map_bytes() <= status.map_capacity_bytes
+    room = f"({partition.map_bytes} of {status.map_capacity_bytes} bytes)"
+    assert f"Its offset map is full {room}: {waiting} records wait for the oldest." in explain(engine, HERE, 0.0)
 
 
 def _sent(engine: Engine, now: float) -> list[Delivery]:

@@ -14,7 +14,10 @@ Misbehave = Callable[[dict[str, int]], Awaitable[web.Response | None]]
 
 
 class Receiver:
-    """Takes objects with `id`, `key` and `sequence`; `misbehave` may answer in its place."""
+    """Takes objects with `id`, `key` and `sequence`; `misbehave` may answer in its place.
+
+    `authorization` is what the request at hand says who it comes from.
+    """
 
     def __init__(self) -> None:
         self.accepted: Counter[int] = Counter()
@@ -24,6 +27,7 @@ class Receiver:
         self.overlapping = 0
         self.misbehave: Misbehave | None = None
         self.url = ""
+        self.authorization = ""
         self._under_way: set[int] = set()
         self._runner: web.ServerRunner | None = None
         self._waiters: list[tuple[int, asyncio.Event]] = []
@@ -57,6 +61,7 @@ class Receiver:
 
     async def _answer(self, request: web.BaseRequest) -> web.Response:
         body = json.loads(await request.read())
+        self.authorization = request.headers.get("Authorization", "")
         key = body["key"]
         self.overlapping += key in self._under_way
         self._under_way.add(key)

@@ -8,13 +8,22 @@ import pytest
 from tests.engine.make import DELIVERED, HERE, record
 
 from hookline.engine import offset_map
+from hookline.engine.delivery import Delivery
 from hookline.engine.engine import Engine
 from hookline.engine.options import EngineOptions
 from hookline.engine.records import OffsetCommit, TopicPartition
 from hookline.errors import CommitDeferred, CommitRejected, KafkaUnavailable
+from hookline.service.delivery_service import DeliveryService
 from hookline.service.map_probe import MapProbe
+from hookline.settings.tree import Settings
 
 SETTLED = [(1, 2), (5, 6)]
+
+
+class NoSender:
+    """Nobody sends here."""
+
+    def send(self, delivery: Delivery) -> None: ...
 
 
 class Broker:
@@ -27,6 +36,9 @@ class Broker:
         self.trouble: Exception | None = None
         self.keeps = True
         self.spoils_wide = False
+
+    def position(self, partition: TopicPartition) -> int | None:
+        return None
 
     async def commit(self, commits: Mapping[TopicPartition, OffsetCommit]) -> None:
         [commit] = commits.values()
@@ -140,3 +152,27 @@ def test_a_refused_commit_makes_maps_shorter_until_there_are_none() -> None:
         lengths.append(form.limit_characters)
     assert lengths == [4095, 2047, 1023, 511, 255, 127, 0]
     assert probe.is_done
+
+
+async def test_a_commit_whose_map_is_refused_is_made_again_at_once() -> None:
+    broker = Broker()
+    service = DeliveryService(Settings(), source=broker, sender=NoSender(), sink=None)  # type: ignore[arg-type]
+    engine = service.engine
+    engine.assignments.assign(HERE, 0, "")
+    engine.admit(HERE, [record(n, b"%d" % n) for n in range(500)], 500, 0.0)
+    under_way = list(iter(lambda: engine.next(0.0), None))
+    while under_way:
+        for delivery in under_way:
+            if delivery.offset != 0 and delivery.offset % 7:
+                engine.settle(delivery, DELIVERED, 0.0)
+        under_way = list(iter(lambda: engine.next(0.0), None))
+    broker.characters = 70
+    ownership = service._ownership
+    await ownership.commit_once()
+    assert ownership.trouble() == ""
+    first = broker.commits[0]
+    assert 0 < len(first.metadata) <= 70
+    kept = offset_map.decode(first.metadata, first.offset)
+    settled = next(iter(engine.assignments)).ledger.settled_ranges()
+    assert kept == settled[: len(kept)] != []
+    assert service.measurements.commit_failures == 0

@@ -67,3 +67,13 @@ async def read_all(bootstrap: str, topic: str, count: int) -> list[object]:
         return found
     finally:
         await consumer.stop()
+
+
+async def end_of(bootstrap: str, topic: str) -> int:
+    """How many records a topic has had."""
+    consumer = AIOKafkaConsumer(topic, bootstrap_servers=bootstrap)
+    await consumer.start()
+    try:
+        return int(sum((await consumer.end_offsets(list(consumer.assignment()))).values()))
+    finally:
+        await consumer.stop()
