@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from tests.simulation.process import Process
     from tests.simulation.source import SimulatedSource
 
-METADATA_MAX_CHARACTERS = 4096
 _NEXT_SECONDS = 1e-6
 
 
@@ -94,7 +93,7 @@ class CommitConnection:
         if world.active("commits_refused") or not world.group.accepts(self._source, *sender):
             world.count("commit_refused")
             answer = "deferred"
-        elif any(len(commit.metadata) > METADATA_MAX_CHARACTERS for commit in stored.values()):
+        elif any(self._length(commit.metadata) > world.plan.metadata_max for commit in stored.values()):
             world.count("commit_metadata_too_large")
             answer = "rejected"
         else:
@@ -107,6 +106,9 @@ class CommitConnection:
             world.count("commit_reply_lost")
         elif not reply.done():
             world.after(0.01 * self._random.random(), _reply, reply, answer)
+
+    def _length(self, metadata: str) -> int:
+        return len(metadata.encode() if self._world.plan.metadata_in_bytes else metadata)
 
 
 def _reply(reply: asyncio.Future[str], answer: str) -> None:

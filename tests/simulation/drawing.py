@@ -33,6 +33,8 @@ def draw_plan(seed: int) -> Plan:
         cooperative=random.random() < 0.5,
         settings=settings,
         map_limit_characters=random.choice((4096, 4096, 4096, 24, 48)),
+        metadata_max=random.choice((4096, 4096, 4096, 4096, 300, 70, 0)),
+        metadata_in_bytes=random.random() < 0.2,
         entries=tuple(entries),
         ends=ends,
         committed=committed,

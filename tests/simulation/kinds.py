@@ -37,6 +37,7 @@ CONSEQUENCES = (
     "late_dead_letter_acknowledgement",
     "map_full",
     "bytes_bound_reached",
+    "commit_metadata_too_large",
     "records_bound_reached",
     "partition_added",
     "partition_paused",

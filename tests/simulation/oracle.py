@@ -135,7 +135,7 @@ class Oracle:
         self._order = settings.deliver.order
         self._keyless_in_order = settings.deliver.keyless == "partition"
         self._skips_tombstones = settings.deliver.tombstones == "skip"
-        self._map_always_fits = world.plan.map_limit_characters >= 4096
+        self._map_always_fits = world.plan.map_always_fits
         self._tenures = 0
         self._processed: dict[TopicPartition, set[int]] = {partition: set() for partition in world.logs}
         self._arrivals: dict[tuple[TopicPartition, object], deque[int]] = {}

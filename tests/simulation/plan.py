@@ -80,6 +80,10 @@ class Plan:
     cooperative: bool
     settings: dict[str, Any]
     map_limit_characters: int
+    metadata_max: int
+    """What brokers take: `offset.metadata.max.bytes`, which Apache Kafka counts in characters."""
+    metadata_in_bytes: bool
+    """Whether brokers count bytes."""
     entries: tuple[Entry, ...]
     ends: dict[TopicPartition, int]
     """Where each log ends in the end; entries that are taken away leave holes."""
@@ -90,3 +94,8 @@ class Plan:
     heals_at: float
     kinds: tuple[str, ...] = field(default=())
     """What else was drawn that is worth counting."""
+
+    @property
+    def map_always_fits(self) -> bool:
+        """Whether an offset map of what so few records can leave unsettled is never too long."""
+        return min(self.map_limit_characters, self.metadata_max) >= 4096

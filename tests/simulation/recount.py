@@ -51,7 +51,7 @@ def look_for_idleness(process: Process) -> None:
         return
     if engine.breaker.state is not DestinationState.CLOSED or engine.breaker.held_until is not None:
         return
-    if len(process.sender.attempts) >= limit or world.plan.map_limit_characters < 4096:
+    if len(process.sender.attempts) >= limit or not world.plan.map_always_fits:
         return
     now = world.loop.time()
     max_age = settings.retry.max_age or float("inf")

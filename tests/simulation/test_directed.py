@@ -29,6 +29,8 @@ def plan_of(records: int, *faults: Fault, heals_at: float = 5.0, **entries: str)
         cooperative=False,
         settings=SETTINGS,
         map_limit_characters=4096,
+        metadata_max=4096,
+        metadata_in_bytes=False,
         entries=tuple(
             Entry(HERE, offset, 0.0, kinds.get(offset, "good"), b"key-%d" % offset, b"{}") for offset in range(records)
         ),
