@@ -16,7 +16,8 @@ from tests.support.kafka_tools import KafkaTools, Written
 from hookline.dead_letters.filters import LetterFilter, State
 from hookline.dead_letters.letters import Position, read_letter
 from hookline.dead_letters.plan import Skip, Target
-from hookline.dead_letters.reading import redrive_group
+from hookline.dead_letters.reading import opened_access, redrive_group
+from hookline.dead_letters.redrive import Redrive
 from hookline.engine.records import Record, TopicPartition
 from hookline.errors import DestinationError, OperationRefused
 
@@ -219,6 +220,34 @@ async def test_a_record_that_its_topic_does_not_take_stays_and_others_go(tools: 
     assert (result.redriven, result.left) == (3, [Position(dead, 0, 1)])
     assert [record.value for record in await tools.read(source, 3)] == [b"0", b"2", b"3"]
     assert (await plan_of(settings, dead)).count == 1
+
+
+async def test_what_another_redrive_sent_since_the_plan_is_not_sent_again_and_stays_marked(
+    client: str, tools: KafkaTools
+) -> None:
+    source, dead = await make_topics(tools)
+    reasons = ("rejected", "expired")
+    await tools.produce(dead, [written_letter(n, source, reason=reasons[n % 2]) for n in range(20)])
+    settings = settings_for(client, tools, source)
+    stale = await plan_of(settings, dead, LetterFilter(source_offsets=(0, 9)))
+    _, meanwhile = await redriven(settings, dead, LetterFilter(reasons=frozenset({"expired"})))
+    async with opened_access(settings) as access:
+        result = await Redrive(settings, stale, access).run()
+    assert (meanwhile.redriven, stale.count, result.redriven, result.is_complete) == (10, 10, 5, True)
+    _, rest = await redriven(settings, dead)
+    assert rest.redriven == 5
+    found = await tools.read(source, 20)
+    assert Counter(record.value for record in found) == Counter(b"%d" % n for n in range(20))
+
+
+async def test_a_position_of_an_earlier_log_hides_no_dead_letters(tools: KafkaTools) -> None:
+    source, dead = await make_topics(tools)
+    await tools.produce(dead, [written_letter(n, source) for n in range(3)])
+    await tools.commit(redrive_group(dead), {TopicPartition(dead, 0): 1000})
+    settings = settings_for("aiokafka", tools, source)
+    plan, result = await redriven(settings, dead)
+    assert (plan.count, plan.is_first, result.redriven) == (3, True, 3)
+    assert (await plan_of(settings, dead)).skips == {Skip.REDRIVEN: 3}
 
 
 async def test_a_rate_is_kept_to(tools: KafkaTools) -> None:

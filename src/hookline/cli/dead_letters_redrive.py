@@ -101,8 +101,8 @@ def redrive(
                 meant.settings, access, Target(target), meant.chosen, again=again, quarantined=quarantined
             )
             reader = DeadLetterReader(access, meant.settings)
-            for topic in meant.topics:
-                plan = await reader.plan(await reader.survey(topic), rules)
+            # All are looked at before anything is sent.
+            for plan in [await reader.plan(await reader.survey(topic), rules) for topic in meant.topics]:
                 if dry_run:
                     _print_plan(plan, as_json=as_json)
                     continue

@@ -13,7 +13,7 @@ from hookline.dead_letters.filters import LetterFilter, State
 from hookline.dead_letters.letters import Letter, Position
 from hookline.dead_letters.marks import Marks, Progress
 from hookline.engine.offset_map import DEFAULT_LIMIT_CHARACTERS
-from hookline.engine.records import TopicPartition
+from hookline.engine.records import OffsetCommit, TopicPartition
 
 NAMED_MAX = 1000
 """So many of those that are skipped are named; all are counted. What was redriven before is named only when it was
@@ -97,12 +97,13 @@ class PartitionPlan:
     """What is to be redriven of one partition: `chosen`, in order.
 
     `unmarked` are all dead letters from the watermark of the marks on, up to `end`. `map_characters` is how long the
-    metadata of a commit may be.
+    metadata of a commit may be, `void` a commit of an earlier log, which marks nothing.
     """
 
     marks: Marks
     end: int
     map_characters: int = DEFAULT_LIMIT_CHARACTERS
+    void: OffsetCommit | None = None
     unmarked: array[int] = field(default_factory=lambda: array("q"))
     chosen: array[int] = field(default_factory=lambda: array("q"))
 

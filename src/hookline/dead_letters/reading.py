@@ -12,7 +12,7 @@ from hookline.dead_letters.groups import Groups
 from hookline.dead_letters.letters import Letter, read_letter
 from hookline.dead_letters.marks import Marks
 from hookline.dead_letters.plan import PartitionPlan, RedrivePlan, RedriveRules, Target, state_of
-from hookline.engine.records import TopicPartition
+from hookline.engine.records import OffsetCommit, TopicPartition
 from hookline.errors import TopicMissing
 from hookline.kafka.adapters import make_topic_access
 from hookline.kafka.ports import TopicAccess
@@ -82,7 +82,8 @@ class Survey:
     topic: str
     bounds: Mapping[TopicPartition, tuple[int, int]]
     marks: Mapping[TopicPartition, Marks]
-    has_marks: bool
+    void: Mapping[TopicPartition, OffsetCommit]
+    """Positions behind the end of the log: they are of a log that was there before this one, and mark nothing."""
 
 
 class DeadLetterReader:
@@ -103,10 +104,9 @@ class DeadLetterReader:
                 " dead_letter.topic, kafka.topics)"
             )
         committed = await self._access.committed(redrive_group(topic), list(bounds))
-        # A position behind the end is of a log that was there before this one, and would hide new dead letters.
-        known = {p: commit for p, commit in committed.items() if p in bounds and commit.offset <= bounds[p][1]}
-        marks = {partition: Marks(known.get(partition)) for partition in bounds}
-        return Survey(topic, bounds, marks, bool(known))
+        void = {partition: commit for partition, commit in committed.items() if commit.offset > bounds[partition][1]}
+        marks = {p: Marks(committed[p] if p in committed and p not in void else None) for p in bounds}
+        return Survey(topic, bounds, marks, void)
 
     async def batches(self, survey: Survey, chosen: LetterFilter) -> AsyncIterator[Sequence[Seen]]:
         """All dead letters, partition by partition, in order; those not meant are among them.
@@ -135,9 +135,16 @@ class DeadLetterReader:
     async def plan(self, survey: Survey, rules: RedriveRules) -> RedrivePlan:
         """What a redrive would do."""
         asked = {position for position in rules.chosen.positions if position.topic == survey.topic}
-        plan = RedrivePlan(survey.topic, rules.target, missing=asked, is_first=not survey.has_marks)
+        plan = RedrivePlan(
+            survey.topic,
+            rules.target,
+            missing=asked,
+            is_first=not any(marks.watermark for marks in survey.marks.values()),
+        )
         for partition, (_, end) in survey.bounds.items():
-            plan.partitions[partition] = PartitionPlan(survey.marks[partition], end, self._map_characters)
+            plan.partitions[partition] = PartitionPlan(
+                survey.marks[partition], end, self._map_characters, survey.void.get(partition)
+            )
         # All are read, since a mark is a place among all.
         async for batch in self.batches(survey, LetterFilter()):
             for letter, state in batch:

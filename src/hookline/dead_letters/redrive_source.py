@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import time
-from array import array
 from bisect import bisect_left
 from collections.abc import Callable, Collection, Mapping, Sequence
 
 from hookline.dead_letters.exclusion import Exclusion
 from hookline.dead_letters.letters import Letter, Position, read_letter
-from hookline.dead_letters.marks import Marks, Progress
-from hookline.dead_letters.plan import RedrivePlan
+from hookline.dead_letters.marks import Marks
+from hookline.dead_letters.plan import PartitionPlan, RedrivePlan
 from hookline.engine.records import Batch, OffsetCommit, Record, TopicPartition
 from hookline.errors import CommitRejected, HooklineError, KafkaRefused
 from hookline.kafka.ports import AssignmentListener, Source, TopicAccess
@@ -28,20 +27,33 @@ _GAP_OFFSETS = 2000
 class _Part:
     """One partition of the plan: what is to be given out, by its index in `chosen`, and what became of it."""
 
-    def __init__(self, chosen: array[int], progress: Progress, end: int) -> None:
-        self.chosen = chosen
-        self.progress = progress
-        self.end = end
+    def __init__(self, plan: PartitionPlan) -> None:
+        self.chosen = chosen = plan.chosen
+        self.progress = plan.progress()
+        self.end = plan.end
+        self._known = plan.marks
+        self._void = plan.void
         self.settled = bytearray(len(chosen))
+        self.elsewhere = 0
+        """How many of the settled another redrive has sent since the plan was made."""
         self.left: set[int] = set()
         """Offsets that were given out, and not redriven after all."""
         self.given: list[int] = []
         self.index = 0
         self.position = 0
 
-    def begin(self) -> int:
-        """A new assignment: what was not settled is given out again. Returns the offset that it begins with."""
+    def begin(self, commit: OffsetCommit) -> int:
+        """A new assignment: what was not settled is given out again. Returns the offset that it begins with.
+
+        `commit` is what the group has committed by now: other redrives may have run since the plan was made.
+        """
         self.given.clear()
+        marks = Marks(commit if commit != self._void else None)
+        self.progress.merge(marks)
+        for at, offset in enumerate(self.chosen):
+            if not self.settled[at] and offset in marks and offset not in self._known:
+                self.settled[at] = 1
+                self.elsewhere += 1
         self.go_to(0)
         return self.position
 
@@ -105,9 +117,7 @@ class RedriveSource:
         self._group = group
         self._access = access
         self._exclusion = exclusion
-        self._parts = {
-            partition: _Part(part.chosen, part.progress(), part.end) for partition, part in plan.partitions.items()
-        }
+        self._parts = {partition: _Part(part) for partition, part in plan.partitions.items()}
         self._rate = rate
         self._clock = clock
         self._allowed, self._allowed_at = 0.0, clock()
@@ -125,8 +135,8 @@ class RedriveSource:
 
     @property
     def redriven(self) -> int:
-        """How many were settled and not left where they are."""
-        return sum(sum(part.settled) - len(part.left) for part in self._parts.values())
+        """How many were settled here, and not left where they are."""
+        return sum(sum(part.settled) - len(part.left) - part.elsewhere for part in self._parts.values())
 
     @property
     def is_complete(self) -> bool:
@@ -225,8 +235,9 @@ class RedriveSource:
         self._is_confirmed = self.is_exhausted = False
         starts: dict[TopicPartition, OffsetCommit] = {}
         for partition, commit in committed.items():
-            part = self._parts.setdefault(partition, _Part(array("q"), Progress(Marks(commit), array("q"), 0), 0))
-            starts[partition] = OffsetCommit(part.begin())
+            # One that was added since the plan was made has nothing to give out.
+            part = self._parts.setdefault(partition, _Part(PartitionPlan(Marks(commit), commit.offset)))
+            starts[partition] = OffsetCommit(part.begin(commit))
         self._assigned += committed
         self._paused.difference_update(committed)
         await self._listener.on_assigned(starts)
