@@ -57,6 +57,7 @@ class CommitConnection:
             if answer != "taken":
                 self._process.conduct.commit_failed(tenures, stored)
             self._process.commits_under_way.remove(asked_at)
+            self._process.commit_ended_at = world.loop.time()
             if answer != "taken" or world.loop.time() > asked_at + 0.05:
                 self._process.commit_trouble_at = world.loop.time()
         if answer == "deferred":

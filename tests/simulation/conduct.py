@@ -228,7 +228,7 @@ class Conduct:
         overdue = now - self._world.settings.commit.interval - _SLACK_SECONDS
         for tenure, since in self._owed_since.items():
             waits = process.commit_asked_at <= now
-            if tenure.state == "held" and max(since, self.thawed_at) < overdue and not waits:
+            if tenure.state == "held" and max(since, self.thawed_at, process.commit_ended_at) < overdue and not waits:
                 self._broken(9, f"has not committed {tenure} again after a commit of it failed")
 
     def _check_many_settled(self, now: float) -> None:

@@ -65,6 +65,7 @@ class Process:
         self.doubtful_since = 0.0
         self.commit_trouble_at = world.loop.time()
         self.commits_under_way: list[float] = []
+        self.commit_ended_at = 0.0
         self.waits_until: float | None = None
         self.waits_for = ""
         self.conduct = Conduct(self)

@@ -128,6 +128,7 @@ class SimulatedSource:
                 raise KafkaUnavailable("no answer about what is committed")
         finally:
             self._process.commits_under_way.remove(asked_at)
+            self._process.commit_ended_at = self._world.loop.time()
         stored = {partition: self._world.logs[partition].commit for partition in partitions}
         return {p: OffsetCommit(known.offset, known.metadata) for p, known in stored.items() if known is not None}
 
