@@ -1,4 +1,4 @@
-"""What a soak's verdict stands on, and a soak of half a minute."""
+"""What a soak's verdict stands on, and a soak of some twenty seconds."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ async def test_before_a_service_that_is_down_memory_stays_within_its_bounds(
     kafka_broker: KafkaBroker, tmp_path: Path, client: str
 ) -> None:
     options = Options(
-        minutes=0.5,
+        minutes=0.35,
         folder=tmp_path,
         client=client,
         bound_bytes=4 * MIB,

@@ -89,7 +89,8 @@ class Bounds(Section):
     records: int = Field(default=50_000, ge=1, le=10_000_000)
     """Records in the whole process."""
     bytes: PositiveSize = Field(default=64 * MIB, ge=64 * KIB)
-    """Bytes in the whole process: keys, values and 400 bytes a record. No less than `deliver.max_bytes`."""
+    """Bytes in the whole process: keys, values, headers and 400 bytes a record. What a record that failed keeps of its
+    last answer (`dead_letter.answer_bytes`) comes on top. No less than `deliver.max_bytes`."""
     partition_records: int = Field(default=20_000, ge=1, le=10_000_000)
     """Records of one partition."""
     partition_bytes: PositiveSize = Field(default=32 * MIB, ge=64 * KIB)
