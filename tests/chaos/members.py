@@ -15,7 +15,7 @@ from tests.chaos.evidence import Life
 from tests.chaos.options import ChaosOptions
 from tests.chaos.processes import ChaosProcess
 
-from hookline.demo.kafka_node import HOST
+from hookline.demo.kafka_node import HOST, free_ports
 
 TERMINATE_SECONDS = 40.0
 _READY_SECONDS = 2.0
@@ -32,12 +32,12 @@ _METADATA_OPTIONS = {
 class Member:
     """One member of the group, through all its processes; `name` is that of its links, too."""
 
-    def __init__(self, name: str, options: ChaosOptions, folder: Path, topic: str, console_port: int) -> None:
+    def __init__(self, name: str, options: ChaosOptions, folder: Path, topic: str) -> None:
         self.name = name
         self._options = options
         self._folder = folder
         self._topic = topic
-        self._console_port = console_port
+        self._console_port = 0
         self.broker_ports: tuple[int, ...] = ()
         self.service_port = 0
         self.lives: list[Life] = []
@@ -68,6 +68,8 @@ class Member:
     async def start(self) -> None:
         """Start its next process."""
         life = f"{self.name}.{len(self.lives) + 1}"
+        # Chosen as late as can be: other suites on the machine look for free ports as well.
+        (self._console_port,) = free_ports(1)
         environment = {name: value for name, value in os.environ.items() if not name.startswith("HOOKLINE_")}
         command = [str(Path(sys.executable).parent / "hookline"), "run"]
         for name, value in self._settings(life).items():

@@ -51,7 +51,7 @@ class World:
         self.flapping_name = f"m{options.members}"
         names.append(self.flapping_name)
         count = len(names)
-        ports = iter(free_ports(count * (BROKERS + 2) + 3))
+        ports = iter(free_ports(count * (BROKERS + 1) + 3))
         self._proxy_ports = {name: [next(ports) for _ in range(BROKERS)] for name in names}
         self._service_ports = {name: next(ports) for name in names}
         self._receiver_port, receiver_control, proxy_control = next(ports), next(ports), next(ports)
@@ -81,7 +81,7 @@ class World:
             heap=options.heap,
             start_timeout_seconds=_BROKER_SECONDS,
         )
-        self.members = {name: Member(name, options, folder, TOPIC, next(ports)) for name in names}
+        self.members = {name: Member(name, options, folder, TOPIC) for name in names}
         for name, member in self.members.items():
             member.broker_ports = tuple(self._proxy_ports[name])
             member.service_port = self._service_ports[name]
