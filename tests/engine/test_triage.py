@@ -41,6 +41,18 @@ def test_an_outage_met_by_a_lone_record_dead_letters_nothing_and_does_not_hammer
     assert simulation.delivered == list(range(50))
 
 
+def test_plain_500s_for_one_record_at_a_time_cost_no_more_dead_letters_than_the_window_has_room_for() -> None:
+    """While there is one record to judge by, they look like a record that the service cannot take."""
+    simulation = Simulation(EngineOptions(order=Order.PARTITION))
+    simulation.read_keys(500)
+    simulation.run(100, lambda _: DELIVERED)
+    simulation.read_keys(50)
+    simulation.run(HOUR, lambda _: Answer(500))
+    window_attempts, max_attempts = 40, 10
+    assert 0 < len(simulation.dead_lettered) <= window_attempts // max_attempts
+    assert simulation.engine.breaker.state is DestinationState.OPEN
+
+
 def test_a_service_that_refuses_every_record_with_400_stops_after_the_allowance() -> None:
     simulation = Simulation(EngineOptions(allowance=AllowancePolicy(size=20, refill_seconds=1e12)))
     simulation.read_keys(500)
