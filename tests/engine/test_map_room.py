@@ -17,8 +17,8 @@ from hookline.engine.verdicts import Answer, Outcome, Reason
 
 
 def test_a_restored_map_that_is_full_does_not_stop_the_partition() -> None:
-    full = [(1_000 + 2 * index, 1_001 + 2 * index) for index in range(1_500)]
-    metadata = offset_map.encode(0, full, 4096, wide=False)
+    full = [(1_000 + 2 * index, 1_001 + 2 * index) for index in range(1_525)]
+    metadata = offset_map.encode(0, full, 4095, wide=False)
     assert offset_map.decode(metadata, 0) == full
     simulation = Simulation()
     engine = simulation.engine
@@ -128,6 +128,20 @@ def test_dead_letters_wait_for_room_in_the_map_too() -> None:
         while (letter := engine.next_dead_letter()) is not None:
             engine.dead_letter_written(letter)
     assert assignment.ledger.watermark == 400
+
+
+def test_the_oldest_is_dead_lettered_although_the_map_is_full() -> None:
+    full = [(1_000 + 2 * index, 1_001 + 2 * index) for index in range(1_525)]
+    engine = Engine(EngineOptions(), lambda: 0.5, 0.0)
+    assignment = engine.assignments.assign(HERE, 0, offset_map.encode(0, full, 4095, wide=False))
+    engine.admit(HERE, [record(offset, b"%d" % offset) for offset in range(20)], 20, 0.0)
+    while (oldest := engine.next(0.0)) is not None:
+        engine.refuse(oldest, Reason.NOT_JSON, "not JSON", 0.0)
+        letter = engine.next_dead_letter()
+        assert letter is oldest
+        engine.dead_letter_written(letter)
+        engine.advance(0.0)
+    assert assignment.ledger.watermark == 20
 
 
 def test_tombstones_that_are_skipped_take_no_room_in_the_map() -> None:
