@@ -166,7 +166,7 @@ def an_exception_escapes(monkeypatch: pytest.MonkeyPatch) -> None:
         (held_bytes_leak, {6}),
         (bounds_are_ignored, {6}),
         (lanes_are_free_at_once, {4}),
-        (retries_are_lost, {7}),
+        (retries_are_lost, {6, 7}),
         (the_breaker_never_probes, {7}),
         (a_pause_is_never_ended, {7}),
         (the_map_is_read_one_too_far, {2, 6}),
