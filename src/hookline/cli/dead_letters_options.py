@@ -163,11 +163,6 @@ class Meant:
         """The filter."""
         return replace(self._filter, positions=self._positions)
 
-    @property
-    def positions(self) -> frozenset[Position]:
-        """The dead letters that were named."""
-        return self._positions
-
     def _resolved(self, ids: Sequence[str]) -> frozenset[Position]:
         found = set()
         for text in ids:

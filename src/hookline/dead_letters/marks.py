@@ -49,15 +49,6 @@ class Progress:
         self._done = bytearray(offset in marks for offset in offsets)
         self._first = 0
 
-    def __contains__(self, offset: object) -> bool:
-        """Whether this one was redriven."""
-        if not isinstance(offset, int):
-            return False
-        at = bisect_left(self._offsets, offset)
-        return offset < self._floor or (
-            at < len(self._offsets) and self._offsets[at] == offset and bool(self._done[at])
-        )
-
     def add(self, offsets: Collection[int]) -> None:
         """These were redriven; those that are not dead letters of this partition are ignored."""
         for offset in offsets:
