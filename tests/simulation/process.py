@@ -97,7 +97,7 @@ class Process:
             return
         error = None if running.cancelled() else running.exception()
         took = self.world.loop.time() - self.aborted_at
-        if took > self.world.settings.kafka.request_timeout + _END_AT_ONCE_SECONDS:
+        if took > self.world.settings.kafka.request_timeout + _END_AT_ONCE_SECONDS and not self.source.has_hung:
             self.world.oracle.broken(12, self.name, f"ends {took:.3f} s after it was asked to at once")
         self.world.tell(self.name, "ends{}", "" if error is None else f": {type(error).__name__}: {error}")
         if running.cancelled() and self.was_asked_to_stop:
