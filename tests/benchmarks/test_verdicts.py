@@ -101,10 +101,12 @@ def test_values_are_json_of_the_size_that_was_asked_for() -> None:
 @pytest.mark.parametrize("contender", [each for each in CONTENDERS.values() if isinstance(each, Hookline)])
 def test_our_settings_are_those_of_the_real_tree(contender: Hookline, tmp_path: Path) -> None:
     task = Task("127.0.0.1:1", "topic", "group", "http://127.0.0.1:2/check", 64, 10, 3, tmp_path)
-    file = Path(contender.command(task)[-1])
+    command = contender.command(task)
+    file = Path(command[command.index("--config") + 1])
     settings = Settings.model_validate_json(json.dumps(contender.settings(task)))
     assert file.parent == tmp_path
-    assert settings.deliver.in_flight == 64
+    workers = int(command[command.index("--workers") + 1]) if "--workers" in command else 1
+    assert settings.deliver.in_flight * workers == 64
     assert settings.kafka.group_id == "group"
     assert settings.console.listen == "127.0.0.1:3"
 
