@@ -46,7 +46,7 @@ def parse(arguments: list[str]) -> Options:
     parser.add_argument("--against", action="append", choices=list(CONTENDERS), help="only this contender")
     parser.add_argument("--ours", choices=list(CONTENDERS), help="who is compared with the others, such as go-net-http")
     parser.add_argument("--records", type=int, help="how many records the topics have")
-    parser.add_argument("--rounds", type=int, help="how often each pair is run; 5, or 3 with --quick")
+    parser.add_argument("--rounds", type=int, help="how often each pair is run; 5, or 2 with --quick")
     parser.add_argument("--quick", action="store_true", default=os.environ.get("QUICK", "") not in ("", "0"))
     parser.add_argument("--servers", help="HOST:PORT of a broker to use in place of one of our own")
     parser.add_argument("--keep", type=Path, help="a folder for the logs of every run")
@@ -68,7 +68,7 @@ def parse(arguments: list[str]) -> Options:
         scenarios.append(dataclasses.replace(scenario, topic=topic, matches=matches, ours=ours))
     if not any(scenario.matches for scenario in scenarios):
         parser.error("no scenario compares what was chosen; see benchmarks/scenarios.py")
-    rounds = chosen.rounds or (3 if chosen.quick else 5)
+    rounds = chosen.rounds or (2 if chosen.quick else 5)
     return Options(tuple(scenarios), chosen.quick, rounds, chosen.servers, chosen.keep)
 
 

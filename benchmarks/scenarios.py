@@ -52,7 +52,7 @@ class Scenario:
 
 
 _RECORDS = 600_000
-_QUICK_RECORDS = 250_000
+_QUICK_RECORDS = 150_000
 
 SCENARIOS: tuple[Scenario, ...] = (
     Scenario(
@@ -78,7 +78,7 @@ SCENARIOS: tuple[Scenario, ...] = (
         in_flight=512,
         delay_ms=5,
         matches=(
-            Match("documented-loop", rate_at_least=150, records=500),
+            Match("documented-loop", rate_at_least=250, records=500),
             Match("go-net-http", rate_at_least=1.3, cpu_at_most=0.7),
             Match("go-fasthttp", rate_at_least=0.9, cpu_at_most=1.1),
             Match("rust-hyper", rate_at_least=1.3, cpu_at_most=0.7),
