@@ -19,7 +19,7 @@ SCENARIO = faults
 SEEDS = 1000
 SEED =
 
-.PHONY: help setup demo test check lint format docs simulate mutants chaos fuzz soak benchmark audit lock clean
+.PHONY: help setup demo test check lint format docs simulate mutants chaos fuzz soak benchmark profile audit lock clean
 
 help: ## list the commands (what `make` alone does)
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -66,6 +66,9 @@ mutants: setup ## plant bugs such as others shipped, one after the other, and ha
 
 benchmark: setup ## measure, against the others too (ARGUMENTS="--help" lists the scenarios)
 	$(BIN)/python -m benchmarks.run $(ARGUMENTS)
+
+profile: setup ## a flame graph of the delivery path under load (ARGUMENTS="--in-flight 512 --delay-ms 5")
+	@$(BIN)/python -m benchmarks.profile $(ARGUMENTS)
 
 CLIENT = aiokafka
 RECORDS = 60000
