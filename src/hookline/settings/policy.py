@@ -132,5 +132,5 @@ class DeadLetter(Section):
     write_timeout: PositiveDuration = Field(default=30.0, ge=0.1, le=HOUR)
     """The time for writing one."""
     max_redrives: int = Field(default=3, ge=1, le=1_000_000)
-    """A record that was dead-lettered once more after so many redrives is in quarantine: `hookline dead-letters redrive`
-    leaves it where it is unless told otherwise."""
+    """A record that was dead-lettered once more after so many redrives is in quarantine: `hookline dead-letters
+    redrive` leaves it where it is unless told otherwise."""
