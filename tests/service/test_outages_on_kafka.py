@@ -35,6 +35,13 @@ async def logged(folder: Path, event: str, **fields: object) -> dict[str, Any]:
             await asyncio.sleep(LOOK_SECONDS)
 
 
+async def metrics(folder: Path) -> str:
+    """What the process tells about itself now."""
+    url = (await logged(folder, "console_started"))["url"]
+    async with aiohttp.ClientSession() as session, session.get(f"{url.rstrip('/')}/metrics") as answer:
+        return await answer.text()
+
+
 async def committed_as_settled(broker: KafkaBroker, topic: str) -> int:
     """How many offsets the group's commits say are settled, by their offsets and by their maps."""
     settled = 0
@@ -74,9 +81,7 @@ async def test_one_stuck_record_holds_back_its_key_alone_and_a_kill_repeats_noth
                     await asyncio.sleep(LOOK_SECONDS)
             known = await logged(tmp_path, "offset_map_format_known")
             assert (known["alphabet"], known["limit_characters"]) == ("wide", 4095)
-            url = (await logged(tmp_path, "console_started"))["url"]
-            async with aiohttp.ClientSession() as session, session.get(f"{url.rstrip('/')}/metrics") as answer:
-                ages = re.findall(r"hookline_oldest_unsettled_seconds\{.*\} (\S+)", await answer.text())
+            ages = re.findall(r"hookline_oldest_unsettled_seconds\{.*\} (\S+)", await metrics(tmp_path))
             assert sum(float(age) > 0 for age in ages) == 1
             assert not waiting & set(receiver.accepted)
             process.kill()
@@ -110,9 +115,11 @@ async def test_a_service_that_rejects_everything_stops_after_the_allowance(kafka
         receiver.misbehave = rejecting
         more = {"dead_letter.allowance": allowance, "dead_letter.allowance_refill": "1h"}
         more |= {"breaker.probe_delay": "20ms", "breaker.max_probe_delay": "20ms"}
+        more |= {"console.listen": "127.0.0.1:0"}
         async with running(tmp_path, *flags_for(kafka_broker, topic, receiver.url, **more)) as process:
             alarm = await logged(tmp_path, "destination_state_changed", state="open", level="warning")
             assert "the allowance for dead letters is spent" in alarm["detail"]
+            assert 'hookline_breaker_changes_total{state="open"} 1.0' in await metrics(tmp_path)
             async with asyncio.timeout(40):
                 await enough.wait()
             assert await end_of(kafka_broker.bootstrap, f"{topic}.dead-letter") == allowance

@@ -97,6 +97,7 @@ class Watch:
         if state is self._destination:
             return
         previous, self._destination = self._destination, state
+        self._measurements.breaker_changes[state.value] += 1
         detail = self.status().destination_detail
         text = f"The destination is {state.value}, and was {previous.value}. {detail}".strip()
         self._insight.changes.note(self._wall_clock(), "destination", text)

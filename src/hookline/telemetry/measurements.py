@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left
+from collections import Counter
 
 _STEPS = (1.0, 1.25, 1.6, 2.0, 2.5, 3.15, 4.0, 5.0, 6.3, 8.0)
 """Preferred numbers, series R10 of ISO 3: ten steps a decade, so a bucket is at most 28 % wide."""
@@ -88,7 +89,7 @@ class Histogram:
 
 class Measurements:
     """What the shell counts. The integers are totals since the start, and only ever grow, but for the number of
-    `partitions_standing_still`.
+    `partitions_standing_still`. `breaker_changes` counts by the state that the service came to be in.
 
     `attempt_duration` is observed for each attempt, from sending to its outcome; `end_to_end` for each delivered
     record that has a timestamp, from then to its answer; `dead_letter_duration` for each dead letter, from writing to
@@ -97,6 +98,7 @@ class Measurements:
 
     __slots__ = (
         "attempt_duration",
+        "breaker_changes",
         "commit_failures",
         "commits",
         "commits_deferred",
@@ -116,6 +118,7 @@ class Measurements:
         self.attempt_duration = Histogram(ATTEMPT_BOUNDS_SECONDS)
         self.end_to_end = Histogram(END_TO_END_BOUNDS_SECONDS)
         self.dead_letter_duration = Histogram(ATTEMPT_BOUNDS_SECONDS)
+        self.breaker_changes: Counter[str] = Counter()
         self.polls = 0
         self.commits = 0
         self.commits_deferred = 0

@@ -235,6 +235,12 @@ def _measurement_families(measurements: Measurements) -> Iterator[Metric]:
             "lost": measurements.partitions_lost,
         },
     )
+    yield _counters(
+        "breaker_changes",
+        "Times that the HTTP service came to be in a state.",
+        "state",
+        {state: measurements.breaker_changes[state] for state in DestinationState},
+    )
     yield _gauge(
         "partitions_standing_still",
         "Partitions of which nothing comes though the group is stable and the log goes on.",
