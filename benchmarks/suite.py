@@ -39,6 +39,7 @@ class Suite:
         matches = [(scenario.ours, *(match.against for match in scenario.matches)) for scenario in scenarios]
         self._names = list(dict.fromkeys(name for names in matches for name in names))
         self._unusable: dict[str, str] = {}
+        self._started = 0
         self.runs: dict[str, list[Measurement]] = {}
         """Every run, by scenario."""
         self.verdicts: list[Verdict] = []
@@ -120,7 +121,9 @@ class Suite:
     def _run(self, scenario: Scenario, name: str, topic: str, service: Receiver, records: int) -> Measurement:
         contender = CONTENDERS[name]
         measured = self.runs[scenario.name]
-        folder = self._folder / f"{scenario.name}-{len(measured):03d}-{name}"
+        # Also those that failed count, of which there is no measurement.
+        self._started += 1
+        folder = self._folder / f"{scenario.name}-{self._started:03d}-{name}"
         folder.mkdir()
         task = Task(
             servers=self._servers,
