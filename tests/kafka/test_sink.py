@@ -99,6 +99,7 @@ async def test_a_missing_topic_is_created_with_the_partitions_asked_for(client: 
         await sink.ensure_topic(topic, 5)
         await sink.write(topic, 4, record())
     assert await tools.partitions_of(topic) == 5
+    assert await tools.config_of(topic, "retention.ms") == "-1", "an old record's dead letter would soon be deleted"
 
 
 async def test_a_topic_that_is_there_is_left_as_it_is(client: str, tools: KafkaTools) -> None:

@@ -20,6 +20,7 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]
     AclOperation,
     AclPermissionType,
     AdminClient,
+    ConfigResource,
     ResourcePatternType,
     ResourceType,
 )
@@ -66,6 +67,13 @@ class KafkaTools:
     async def partitions_of(self, topic: str) -> int:
         found = await asyncio.to_thread(self._admin.list_topics, topic, WAIT_SECONDS)
         return len(found.topics[topic].partitions)
+
+    async def config_of(self, topic: str, name: str) -> str:
+        """The value of a setting of the topic."""
+        resource = ConfigResource(ConfigResource.Type.TOPIC, topic)
+        described = self._admin.describe_configs([resource])[resource]
+        found = await asyncio.to_thread(described.result, WAIT_SECONDS)
+        return str(found[name].value)
 
     async def delete_records(self, topic: str, before: int, partition: int = 0) -> None:
         """Move the start of the log, as retention does."""

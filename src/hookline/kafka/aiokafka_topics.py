@@ -13,6 +13,7 @@ from hookline.errors import KafkaError, KafkaRefused, KafkaUnavailable, Settings
 from hookline.kafka.aiokafka_errors import describe, translated
 from hookline.kafka.aiokafka_startup import describe_topic
 from hookline.kafka.aiokafka_topic_query import WRITE, TopicAnswer
+from hookline.kafka.ports import DEAD_LETTER_TOPIC_CONFIG
 from hookline.settings.kafka import Kafka
 from hookline.settings.policy import DeadLetter
 
@@ -72,7 +73,7 @@ async def _created(
     """Create the topic; why that failed, None when it is there now."""
     admin = AIOKafkaAdminClient(**options)
     # Its constructor (0.14.0) takes -1, the broker's default, for a missing argument, though the request knows it.
-    new = NewTopic(topic, partitions, 1)
+    new = NewTopic(topic, partitions, 1, topic_configs=DEAD_LETTER_TOPIC_CONFIG)
     new.replication_factor = replication_factor
     try:
         await admin.start()

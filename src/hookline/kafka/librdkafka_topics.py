@@ -16,6 +16,7 @@ from hookline.kafka.librdkafka_client import (
     TopicDescription,
 )
 from hookline.kafka.librdkafka_errors import cause, describe, translated
+from hookline.kafka.ports import DEAD_LETTER_TOPIC_CONFIG
 from hookline.settings.policy import DeadLetter
 
 _NOT_ALLOWED = frozenset(
@@ -81,7 +82,8 @@ def _described(admin: Admin, topic: str, timeout_seconds: float) -> TopicDescrip
 
 
 def _create(admin: Admin, topic: str, partitions: int, replication_factor: int, timeout_seconds: float) -> None:
-    new = NewTopic(topic, num_partitions=partitions, replication_factor=replication_factor)
+    config = dict(DEAD_LETTER_TOPIC_CONFIG)
+    new = NewTopic(topic, num_partitions=partitions, replication_factor=replication_factor, config=config)
     try:
         admin.ask(lambda client: client.create_topics([new], request_timeout=timeout_seconds)[topic])
     except KafkaException as error:

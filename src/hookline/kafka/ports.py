@@ -11,6 +11,10 @@ from typing import NamedTuple, Protocol
 
 from hookline.engine.records import Batch, OffsetCommit, TopicPartition
 
+DEAD_LETTER_TOPIC_CONFIG: Mapping[str, str] = {"retention.ms": "-1"}
+"""With which a dead-letter topic is created. A dead letter has its record's own timestamp, and retention goes by that:
+by the brokers' default one of an old record would be deleted before anybody has seen it."""
+
 
 class AssignmentListener(Protocol):
     """Told by a source what this member owns."""

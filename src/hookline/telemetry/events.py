@@ -129,7 +129,7 @@ DESCRIPTIONS: dict[Event, Description] = {
     ),
     Event.MEMBERSHIP_DOUBTED: Description(
         "warning",
-        "Kafka answered no commit for half a session: nothing is sent until it takes one, since others may be about to.",
+        "Kafka answered no commit for half a session: nothing is sent until it takes one, as others may be about to.",
         ("silent_seconds",),
     ),
     Event.OFFSET_MAP_FORMAT_KNOWN: Description(
