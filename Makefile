@@ -34,7 +34,7 @@ demo: setup ## run Hookline between a Kafka and a service of its own, and show i
 	@$(BIN)/hookline demo $(ARGUMENTS)
 
 test: lint ## all checks and tests; the quick ones also on another Python, if there is one
-	$(BIN)/python -m pytest
+	chromium=`sh tools/find_chromium.sh $(BIN)/playwright` && CHROMIUM="$$chromium" $(BIN)/python -m pytest
 	@version=`$(BIN)/python -c 'import sys; print("%d.%d" % sys.version_info[:2])'`; \
 	other=`sh tools/find_python.sh other $$version`; \
 	if [ -z "$$other" ]; then echo "There is no other Python here than $$version: tested with that alone."; exit 0; fi; \

@@ -115,9 +115,14 @@ const COLOURS = ["#2f7ed8", "#d9722e"];
 async function drawPlots() {
   const places = [...document.querySelectorAll("[data-plot]")];
   if (!places.length || !window.uPlot) return;
-  const response = await fetch("/api/v1/history");
-  if (!response.ok) return;
-  const history = await response.json();
+  let history;
+  try {
+    const response = await fetch("/api/v1/history");
+    if (!response.ok) return;
+    history = await response.json();
+  } catch {
+    return; // The process is away; the banner says so.
+  }
   for (const place of places) {
     const series = place.dataset.plot.split(" ");
     const data = [history.at, ...series.map((name) => history[name])];
