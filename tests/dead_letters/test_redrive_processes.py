@@ -62,7 +62,7 @@ async def test_a_killed_redrive_frees_its_place_goes_on_and_repeats_little(clien
     found = Counter(await all_records(settings, tools, source, 2))
     assert set(found) == {b"%d" % n for n in range(LETTERS)}
     # What was under way, and what was redriven while one commit was due and the next under way.
-    assert sum(found.values()) - LETTERS <= settings.deliver.in_flight + 3 * COMMIT_RECORDS
+    assert sum(found.values()) - LETTERS <= settings.deliver.most_in_flight + 3 * COMMIT_RECORDS
     assert [group.states for group in (await groups_of(settings, dead)).largest_first()] == [{State.REDRIVEN: LETTERS}]
 
 

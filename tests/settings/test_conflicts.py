@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 from tests.settings.settings_files import problems_of, written
 
+from hookline.engine.engine import Engine
+from hookline.engine.options import EngineOptions
 from hookline.errors import SettingsError
 from hookline.service.ownership import Ownership
 from hookline.settings.checks import check_settings
@@ -194,7 +196,7 @@ def test_what_goes_together_is_let_be_and_defaults_give_way(given: dict[str, str
 
 
 def test_the_service_drains_no_longer_than_the_settings_say():
-    ports: list[Any] = [None] * 6
+    ports: list[Any] = [Engine(EngineOptions(), lambda: 0.5, 0.0), *[None] * 5]
     for given in ({"kafka.session_timeout": ["6s"]}, {"deliver.drain_timeout": ["2s"]}):
         settings = load_settings(flags=given).settings
         longest = settings.kafka.session_timeout * DRAIN_SHARE_OF_SESSION

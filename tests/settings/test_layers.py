@@ -137,7 +137,7 @@ def test_problems_of_all_layers_are_reported_together_in_the_order_of_the_layers
         "hookline.yaml:4: kafka.group_ip: unknown key; did you mean 'group_id'?",
         "HOOKLINE_X: unknown environment variable; kafka.group_id, for example, is HOOKLINE_KAFKA__GROUP_ID",
         "HOOKLINE_LOG__LEVEL: log.level: expected one of debug, info, warning, error, got 'loud'",
-        "--deliver.in_flight: expected a whole number, at least 1 and at most 100000, got '0'",
+        "--deliver.in_flight: expected a whole number, at least 1 and at most 100000, or one of adaptive, got '0'",
     ]
 
 

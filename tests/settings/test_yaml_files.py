@@ -103,7 +103,10 @@ def test_a_version_of_tls_needs_no_quotes(tmp_path: Path):
         ),
         (
             "deliver:\n  in_flight: many\n",
-            "2: deliver.in_flight: expected a whole number, at least 1 and at most 100000, got 'many'",
+            (
+                "2: deliver.in_flight: expected a whole number, at least 1 and at most 100000, or one of adaptive,"
+                " got 'many'"
+            ),
         ),
         ("deliver:\n  in_flight: true\n", "2: deliver.in_flight: expected a number, got true"),
         (

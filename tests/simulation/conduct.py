@@ -132,7 +132,7 @@ class Conduct:
         self._ramp_successes += 1
         if state is not DestinationState.RAMPING or was_down:
             self._ramp_successes = 0
-        if self._successes_in_a_row > 2 * self._deliver.in_flight + 2 and state is not DestinationState.CLOSED:
+        if self._successes_in_a_row > 2 * self._deliver.most_in_flight + 2 and state is not DestinationState.CLOSED:
             self._broken(13, f"says that the destination is {state.value} after {self._successes_in_a_row} successes")
 
     def _check_given_up(self, attempt: Attempt) -> None:

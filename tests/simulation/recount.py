@@ -42,7 +42,7 @@ def look_for_idleness(process: Process) -> None:
     """Check that what may be sent is sent while there is a place, whatever else waits for its next attempt."""
     world, engine = process.world, process.service.engine
     settings = world.settings
-    limit = settings.deliver.in_flight
+    limit = settings.deliver.most_in_flight
     if process.was_asked_to_stop or process.is_doubtful or process.frozen_at is not None or process.source.failure:
         return
     if not process.service._path.is_member:

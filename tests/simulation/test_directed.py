@@ -87,6 +87,12 @@ def test_a_restart_sends_nothing_again_that_was_settled_above_a_stuck_record() -
     assert len(seconds_of(world, "sends", "orders-0@3, attempt 1")) == 2
 
 
+def test_what_the_broker_has_taken_is_not_committed_again_and_again() -> None:
+    world = world_of(plan_of(40, heals_at=5.0))
+
+    assert 1 <= len(seconds_of(world, "broker", "takes orders-0 at")) <= 5
+
+
 def test_a_kafka_client_that_hangs_as_it_is_stopped_ends_the_process_with_an_error_of_its_own() -> None:
     plan = plan_of(5, Fault(1.0, "client_hangs", member=0), Fault(2.0, "stop", member=0), heals_at=60.0)
     world = world_of(plan)

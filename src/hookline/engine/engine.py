@@ -58,7 +58,7 @@ class Engine:
         self._ready: deque[Delivery] = deque()
         self.retries = RetryQueue()
         self._dead_letters: deque[Delivery] = deque()
-        self._places = options.in_flight
+        self.limit = self._places = options.in_flight
         self._map_format = self.assignments.map_format
 
     # Assignments
@@ -247,13 +247,13 @@ class Engine:
 
     def _breaker_succeeded(self) -> None:
         self.breaker.succeeded()
-        self.breaker.ramped(self.options.in_flight)
+        self.breaker.ramped(self.limit)
         self._refresh_places()
 
     def _refresh_places(self) -> None:
         breaker = self.breaker
         closed = self.halted or breaker.held_until is not None
-        self._places = 0 if closed else min(self.options.in_flight, breaker.places)
+        self._places = 0 if closed else min(self.limit, breaker.places)
 
     def resume_destination(self, now: float) -> None:
         """Somebody acted (a new secret, SIGHUP): try one record at once if the destination is stopped or down."""
@@ -378,7 +378,7 @@ class Engine:
             # A probe needs a record: with none at hand the destination would count as down for ever.
             at_hand = self.in_flight + len(self._ready) + len(self.retries)
             return self.budget.room(1) if breaker.probing and not at_hand else 0
-        if len(self._ready) >= max(2 * options.in_flight, options.fetch_records):
+        if len(self._ready) >= max(2 * self.limit, options.fetch_records):
             return 0
         return self.budget.room(options.fetch_records)
 

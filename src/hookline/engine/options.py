@@ -25,6 +25,7 @@ class Order(StrEnum):
 class EngineOptions:
     """`fetch_records` is how many records a batch has at most; `dead_letters_at_once` how many are written at once.
 
+    `in_flight` is how many attempts are under way at once, or with `adaptive` the most that there may be.
     `answer_bytes` is how much of the last answer is kept for a record that failed, beside what it counts for.
     """
 
@@ -32,6 +33,7 @@ class EngineOptions:
     keyless_in_order: bool = False
     skip_tombstones: bool = True
     in_flight: int = 64
+    adaptive: bool = False
     fetch_records: int = 1000
     dead_letters_at_once: int = 100
     answer_bytes: int = 1024

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hookline.engine.adaptive_engine import AdaptiveEngine
 from hookline.engine.assignment import Assignment
 from hookline.engine.delivery import Delivery
 from hookline.engine.engine import Engine
@@ -9,9 +10,19 @@ from hookline.engine.records import TopicPartition
 from hookline.engine.status import (
     DestinationState,
     EngineStatus,
+    LimitReason,
     OldestUnsettled,
     PartitionStatus,
 )
+
+_LIMIT_REASONS = {
+    LimitReason.STARTING: "each time that number was doubled, more were delivered",
+    LimitReason.CLIMBING: "when it was raised, more were delivered",
+    LimitReason.QUEUEING: "with more the answers only take longer",
+    LimitReason.FAILING: "with more too many fail",
+    LimitReason.NOT_NEEDED: "there are not enough records for more, or answers stay away",
+    LimitReason.MOST: "deliver.in_flight_max allows no more",
+}
 
 
 def engine_status(engine: Engine, now: float) -> EngineStatus:
@@ -21,7 +32,8 @@ def engine_status(engine: Engine, now: float) -> EngineStatus:
         destination=destination_state(engine),
         destination_detail=_destination_detail(engine, now),
         in_flight=engine.in_flight,
-        concurrency_limit=engine.options.in_flight,
+        concurrency_limit=engine.limit,
+        limit_reason=limit_reason(engine),
         ready=engine.ready,
         retrying=engine.retrying,
         dead_letters_pending=engine.dead_letters_due + engine.writing,
@@ -30,6 +42,11 @@ def engine_status(engine: Engine, now: float) -> EngineStatus:
         partitions=tuple(partition_status(engine, assignment, now) for assignment in engine.assignments),
         map_capacity_bytes=engine.assignments.map_format.capacity_bytes,
     )
+
+
+def limit_reason(engine: Engine) -> LimitReason:
+    """Why the limit of requests under way is what it is."""
+    return engine.limit_reason if isinstance(engine, AdaptiveEngine) else LimitReason.FIXED
 
 
 def destination_state(engine: Engine) -> DestinationState:
@@ -111,6 +128,7 @@ def explain(engine: Engine, partition: TopicPartition, now: float) -> list[str]:
     paused = assignment.paused or why_no_room(engine)
     if paused:
         sentences.append(f"Nothing more of it is fetched: {paused}.")
+    sentences += _explain_limit(engine)
     if oldest is None:
         sentences.append(f"All before offset {assignment.ledger.position} is settled: it waits for records.")
     return sentences
@@ -138,6 +156,13 @@ def _explain_destination(engine: Engine, now: float) -> list[str]:
     if breaker.held_until is not None:
         sentences.append(f"The destination asked to wait, for another {max(0.0, breaker.held_until - now):.1f} s.")
     return sentences
+
+
+def _explain_limit(engine: Engine) -> list[str]:
+    reason = limit_reason(engine)
+    if reason is LimitReason.FIXED:
+        return []
+    return [f"Up to {engine.limit} requests are under way at once: {_LIMIT_REASONS[reason]}."]
 
 
 def _explain_oldest(engine: Engine, delivery: Delivery, now: float) -> str:

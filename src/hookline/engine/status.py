@@ -35,6 +35,25 @@ class DestinationState(StrEnum):
     """An operator paused it."""
 
 
+class LimitReason(StrEnum):
+    """Why the limit is what it is; the label `reason` of `hookline_concurrency_limit_reason`."""
+
+    FIXED = "fixed"
+    """The settings say so."""
+    STARTING = "starting"
+    """It doubles, as every step brings more."""
+    CLIMBING = "climbing"
+    """The last step up brought more."""
+    QUEUEING = "queueing"
+    """More requests at once only wait longer for their answers."""
+    FAILING = "failing"
+    """More requests at once fail."""
+    NOT_NEEDED = "not_needed"
+    """There are not enough records, or answers stay away, so that more would change nothing."""
+    MOST = "most"
+    """It is as high as the settings allow."""
+
+
 @dataclass(slots=True)
 class Counts:
     """Totals since the start; only ever grow."""
@@ -105,5 +124,6 @@ class EngineStatus:
     held_records: int
     held_bytes: int
     partitions: tuple[PartitionStatus, ...]
+    limit_reason: LimitReason = LimitReason.FIXED
     map_capacity_bytes: int = 0
     """How large an offset map may become."""

@@ -68,7 +68,7 @@ class WireSender:
         )
         self._limits = AnswerLimits(deliver.answer_header_bytes, deliver.answer_body_bytes, self._identity.redact)
         self._repeated = RepeatedAnswers()
-        self._in_flight_max = deliver.in_flight
+        self._in_flight_max = deliver.most_in_flight
         self._timeout_seconds = deliver.timeout
         self._idle_seconds = deliver.idle_timeout
         self._clock = clock

@@ -9,7 +9,7 @@ from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from typing import Any, TypeVar
 
-from hookline.engine.engine import Engine
+from hookline.engine.adaptive_engine import make_engine
 from hookline.engine.records import TopicPartition
 from hookline.engine.reporting import explain
 from hookline.engine.status import EngineStatus
@@ -71,7 +71,7 @@ class DeliveryService:
         self.source = source if source is not None else make_source(settings.kafka)
         self._sender = sender if sender is not None else make_sender(settings)
         self._sink = sink if sink is not None else make_sink(settings.kafka, settings.dead_letter)
-        self.engine = Engine(engine_options(settings), random, clock())
+        self.engine = make_engine(engine_options(settings), random, clock())
         self._dead_letter_topics = DeadLetterTopics(settings, self._sink)
         self._path = RecordPath(
             settings,

@@ -19,7 +19,8 @@ def engine_options(settings: Settings) -> EngineOptions:
         order=Order(deliver.order),
         keyless_in_order=deliver.keyless == "partition",
         skip_tombstones=deliver.tombstones == "skip",
-        in_flight=deliver.in_flight,
+        in_flight=deliver.most_in_flight,
+        adaptive=deliver.in_flight == "adaptive",
         fetch_records=settings.kafka.fetch_records,
         answer_bytes=dead_letter.answer_bytes,
         bounds=Bounds(

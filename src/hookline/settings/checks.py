@@ -147,6 +147,9 @@ def _request_conflicts(settings: Settings) -> Iterator[Conflict]:
             if getattr(deliver, name) is not None:
                 message = f"'wire' cannot use deliver.{name}; set deliver.sender: auto"
                 yield Conflict(("deliver.sender", f"deliver.{name}"), message)
+    if deliver.in_flight != "adaptive" and was_set(settings, "deliver.in_flight_max"):
+        message = "has a meaning only with deliver.in_flight 'adaptive'; remove it"
+        yield Conflict(("deliver.in_flight_max", "deliver.in_flight"), message)
     if deliver.order != "key" and was_set(settings, "deliver.keyless"):
         message = f"has a meaning only with deliver.order 'key', and that is '{deliver.order}'; remove it"
         yield Conflict(("deliver.keyless", "deliver.order"), message)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+from annotated_types import Ge, Le
 from pydantic import BeforeValidator, Field, SecretStr, WithJsonSchema
 
 from hookline.settings.addresses import HttpUrl, ProxyUrl
@@ -84,8 +85,10 @@ class Deliver(Section):
     """What is kept in order: records of one key, all of a partition, or nothing."""
     keyless: Literal["none", "partition"] = "none"
     """With `order: key`, records without a key have no order, or are one after another in each partition."""
-    in_flight: int = Field(default=64, ge=1, le=100_000)
-    """How many requests are under way at once, at most."""
+    in_flight: Annotated[int, Ge(1), Le(100_000)] | Literal["adaptive"] = 64
+    """How many requests are under way at once, at most; `adaptive` finds out how many the service can take."""
+    in_flight_max: int = Field(default=1000, ge=1, le=100_000)
+    """The most requests under way at once that `in_flight: adaptive` goes up to."""
     timeout: PositiveDuration = Field(default=10.0, ge=0.01, le=DAY)
     """The time for one attempt, from connecting to the answer's last byte."""
     connect_timeout: PositiveDuration = Field(default=5.0, ge=0.01, le=DAY)
@@ -119,3 +122,8 @@ class Deliver(Section):
     to a shorter session, a longer time that is set is a mistake. With the new group protocol the most is 27s."""
     auth: DeliverAuth = DeliverAuth()
     tls: DeliverTls = DeliverTls()
+
+    @property
+    def most_in_flight(self) -> int:
+        """How many requests there can be under way at once."""
+        return self.in_flight_max if self.in_flight == "adaptive" else self.in_flight

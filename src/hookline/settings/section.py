@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from types import UnionType
+from typing import Annotated, Any, Union, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, ValidationInfo, field_validator
 
@@ -16,6 +17,16 @@ class Section(BaseModel):
     @classmethod
     def _a_boolean_is_no_number(cls, value: Any, info: ValidationInfo) -> Any:
         # pydantic takes true for 1, so `in_flight: true` would silently mean one request at a time.
-        if isinstance(value, bool) and cls.model_fields[str(info.field_name)].annotation in (int, float):
+        if isinstance(value, bool) and _is_number(cls.model_fields[str(info.field_name)].annotation):
             raise ValueError("expected a number")
         return value
+
+
+def _is_number(annotation: Any) -> bool:
+    """Whether values are numbers, or one of several sorts of which one is a number and none a boolean."""
+    origin, arguments = get_origin(annotation), get_args(annotation)
+    if origin is Annotated:
+        return _is_number(arguments[0])
+    if origin in (Union, UnionType):
+        return bool not in arguments and any(_is_number(argument) for argument in arguments)
+    return annotation in (int, float)

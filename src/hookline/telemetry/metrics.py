@@ -15,7 +15,7 @@ from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector,
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from hookline.engine.status import Counts, DestinationState, EngineStatus, PartitionStatus, SettledAs
+from hookline.engine.status import Counts, DestinationState, EngineStatus, LimitReason, PartitionStatus, SettledAs
 from hookline.engine.verdicts import STATUS_WORDS, FailureKind, Reason
 from hookline.telemetry.measurements import Histogram, Measurements
 from hookline.telemetry.summary import Lag
@@ -142,6 +142,12 @@ def _state_families(status: EngineStatus) -> Iterator[Metric]:
     for state in DestinationState:
         breaker.add_metric((state.value,), int(state == status.destination))
     yield breaker
+    reasons = GaugeMetricFamily(
+        "hookline_concurrency_limit_reason", "1 for why the limit is what it is, 0 for the others.", labels=("reason",)
+    )
+    for reason in LimitReason:
+        reasons.add_metric((reason.value,), int(reason == status.limit_reason))
+    yield reasons
     paused = sum(1 for partition in status.partitions if partition.paused)
     for name, meaning, value in (
         ("in_flight", "Requests under way.", status.in_flight),
