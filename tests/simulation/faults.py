@@ -51,6 +51,12 @@ class Faults:
             self._thaw(process)
             process.wall_offset = 0.0
             process.source.hangs = False
+        self._give_a_hand()
+        # A 410 may be on its way now, to a request that was made before.
+        self._world.after(self._world.settings.deliver.timeout + 0.1, self._give_a_hand)
+
+    def _give_a_hand(self) -> None:
+        for process in list(self._world.processes.values()):
             if process.waits_until == float("inf"):
                 self._hang_up(process)
 
