@@ -39,4 +39,5 @@ def test_the_picture_has_a_box_for_each_function_as_wide_as_its_share() -> None:
 
 
 def test_without_a_sample_of_the_delivery_path_the_picture_is_one_box() -> None:
-    assert ElementTree.fromstring(svg(tree([], ".run_until_signalled"), "nothing", frozenset()))
+    picture = ElementTree.fromstring(svg(tree([], ".run_until_signalled"), "nothing", frozenset()))
+    assert len(list(picture.iter("{http://www.w3.org/2000/svg}rect"))) == 1

@@ -28,7 +28,8 @@ _REASON = re.compile(r"[a-z][a-z_]{0,63}")
 _NUMBER = re.compile(r"[0-9]{1,19}")
 _NUMBER_MAX = 2**63 - 1
 _TEXT_CHARACTERS = 500
-_REDRIVES_MAX = 1_000_000
+REDRIVES_MAX = 1_000_000
+"""A count beyond that is a forgery, and is taken for that."""
 _OURS = HEADER_NAMES | {REDRIVES_HEADER, REDRIVEN_FROM_HEADER, ORIGINAL_TIMESTAMP_HEADER}
 
 
@@ -145,7 +146,7 @@ def read_letter(record: Record) -> Letter:
         failed_at=headers.moment("hookline-last-attempt-at"),
         group=headers.text("hookline-group"),
         version=headers.text("hookline-version"),
-        redrives=min(headers.number(REDRIVES_HEADER) or 0, _REDRIVES_MAX),
+        redrives=min(headers.number(REDRIVES_HEADER) or 0, REDRIVES_MAX),
         redriven_from=headers.text(REDRIVEN_FROM_HEADER),
         problems=tuple(headers.problems),
     )
