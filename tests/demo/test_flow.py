@@ -129,21 +129,26 @@ async def test_what_the_producer_fails_with_is_raised():
         await asyncio.wait_for(stage.flow.run(), 10)
 
 
+async def never() -> None:
+    """Work that does not end by itself."""
+    await asyncio.Event().wait()
+
+
 async def test_work_that_outlives_the_delivery_is_cancelled_and_the_delivery_s_error_is_raised():
     async def fails() -> None:
         raise WriteFailed("the delivery gave up")
 
     with pytest.raises(WriteFailed, match="gave up"):
-        await while_running(asyncio.create_task(fails()), asyncio.sleep(1000))
+        await while_running(asyncio.create_task(fails()), never())
 
 
 async def test_a_delivery_that_ends_by_itself_is_an_error():
     with pytest.raises(HooklineError, match="before it was asked to"):
-        await while_running(asyncio.create_task(asyncio.sleep(0)), asyncio.sleep(1000))
+        await while_running(asyncio.create_task(asyncio.sleep(0)), never())
 
 
 async def test_the_result_of_work_is_given_while_the_delivery_goes_on():
-    running: asyncio.Task[None] = asyncio.create_task(asyncio.sleep(1000))
+    running = asyncio.create_task(never())
     assert await while_running(running, asyncio.sleep(0, "done")) == "done"
     assert not running.done()
     running.cancel()

@@ -20,7 +20,7 @@ from hookline.demo.guarded_process import GuardedProcess
 async def main():
     folder = Path(sys.argv[1])
     async with GuardedProcess([sys.executable, "-c", sys.argv[2]], folder, folder / "output"):
-        await asyncio.sleep(1000)
+        await asyncio.Event().wait()
 
 asyncio.run(main())
 """
