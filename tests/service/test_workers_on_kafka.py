@@ -126,6 +126,20 @@ async def test_workers_whose_parent_is_killed_drain_and_leave(kafka_broker: Kafk
     assert await lag(kafka_broker.bootstrap, topic, topic) == 0
 
 
+async def test_workers_whose_parent_is_killed_while_they_start_say_that_they_stopped_and_nothing_worse(
+    kafka_broker: KafkaBroker, tmp_path: Path
+):
+    topic = new_topic()
+    await create_topic(kafka_broker.bootstrap, topic)
+    flags = flags_for(kafka_broker, topic, "http://127.0.0.1:9/check", **{"log.format": "json"})
+    async with running(tmp_path, "--workers", "2", *flags) as process:
+        await logged(tmp_path, "worker_started", 2)
+        process.kill()
+        stopped = await logged(tmp_path, "stopped", 2)
+    assert {event["worker"] for event in stopped} == {0, 1}
+    assert "defect" not in (tmp_path / "run.log").read_text()
+
+
 async def test_static_members_get_names_of_their_own_and_keep_their_partitions(
     kafka_broker: KafkaBroker, tmp_path: Path
 ):

@@ -126,19 +126,13 @@ class DeliveryService:
         started = self._clock()
         side_tasks: list[asyncio.Task[None]] = []
         try:
-            if not await self._unless_stopped(self._start()):
-                return
-            side_tasks = [
-                asyncio.create_task(self._path.fetch_forever(), name="fetch"),
-                asyncio.create_task(self._ownership.commit_forever(), name="commit"),
-                asyncio.create_task(self._tick_forever(), name="tick"),
-            ]
-            stopping = asyncio.create_task(self._stop_asked.wait(), name="stop asked")
-            done, _ = await asyncio.wait({*side_tasks, stopping}, return_when=asyncio.FIRST_COMPLETED)
-            stopping.cancel()
-            await self._wind_down(side_tasks, failed=bool(done - {stopping}))
-            for task in done - {stopping}:
-                task.result()
+            if await self._unless_stopped(self._start()):
+                side_tasks = [
+                    asyncio.create_task(self._path.fetch_forever(), name="fetch"),
+                    asyncio.create_task(self._ownership.commit_forever(), name="commit"),
+                    asyncio.create_task(self._tick_forever(), name="tick"),
+                ]
+                await self._deliver(side_tasks)
         finally:
             for task in side_tasks:
                 task.cancel()
@@ -246,6 +240,15 @@ class DeliveryService:
             return False
         task.result()
         return not self._stop_asked.is_set()
+
+    async def _deliver(self, side_tasks: list[asyncio.Task[None]]) -> None:
+        """Go on until a stop is asked for or one of the tasks fails, and wind down."""
+        stopping = asyncio.create_task(self._stop_asked.wait(), name="stop asked")
+        done, _ = await asyncio.wait({*side_tasks, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        stopping.cancel()
+        await self._wind_down(side_tasks, failed=bool(done - {stopping}))
+        for task in done - {stopping}:
+            task.result()
 
     async def _tick_forever(self) -> None:
         while True:

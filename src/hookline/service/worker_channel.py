@@ -70,6 +70,9 @@ class WorkerChannel:
             await asyncio.sleep(REPORT_SECONDS)
 
     def _report(self, writer: asyncio.StreamWriter) -> None:
+        if writer.is_closing():
+            # The parent is gone, and uvloop raises RuntimeError for a write to nobody.
+            return
         service = self._service
         report = Report(live=service.liveness(), ready=service.readiness(), families=families_of(self._registry))
         writer.write(json.dumps(report).encode() + b"\n")
