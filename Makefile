@@ -8,6 +8,8 @@ PYTHON ?=
 VENV := .venv
 BIN := $(VENV)/bin
 LOCK := requirements/development.txt
+# Each of the two has a Kafka of its own, and the tests of one file share it.
+ALL_TESTS := -n 2 --dist loadfile
 # Those that need no broker and no browser, a few at once since many of them wait.
 QUICK_TESTS := -q -n 4 --dist worksteal -m "not kafka and not browser"
 # Further arguments, as in: make demo ARGUMENTS="--seconds 20 --faults"
@@ -34,7 +36,7 @@ demo: setup ## run Hookline between a Kafka and a service of its own, and show i
 	@$(BIN)/hookline demo $(ARGUMENTS)
 
 test: lint ## all checks and tests; the quick ones also on another Python, if there is one
-	chromium=`sh tools/find_chromium.sh $(BIN)/playwright` && CHROMIUM="$$chromium" $(BIN)/python -m pytest
+	chromium=`sh tools/find_chromium.sh $(BIN)/playwright` && CHROMIUM="$$chromium" $(BIN)/python -m pytest $(ALL_TESTS)
 	@version=`$(BIN)/python -c 'import sys; print("%d.%d" % sys.version_info[:2])'`; \
 	other=`sh tools/find_python.sh other $$version`; \
 	if [ -z "$$other" ]; then echo "There is no other Python here than $$version: tested with that alone."; exit 0; fi; \

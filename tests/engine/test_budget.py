@@ -19,18 +19,35 @@ def test_room_is_what_is_left_of_the_records() -> None:
     assert budget.room(5) == 5
 
 
-def test_room_expects_records_as_large_as_the_largest_seen() -> None:
+def test_room_expects_records_as_large_as_the_largest_seen_to_the_next_power_of_two() -> None:
     budget = Budget(BOUNDS)
-    budget.take(2, 4_000, 2_000)
-    assert budget.room(1_000) == 3
+    budget.take(2, 3_900, 2_000)
+    assert budget.room(1_000) == (10_000 - 3_900) // 2_048
 
 
-def test_a_large_record_of_long_ago_counts_for_less_in_time() -> None:
+def test_a_record_that_is_a_little_larger_than_those_before_does_not_go_beyond_the_bound() -> None:
+    budget = Budget(BOUNDS)
+    for size in (1_990, 2_000, 2_010, 2_020):
+        assert budget.room(1) == 1
+        budget.take(1, size, size)
+    assert budget.room(1_000) == 0
+
+
+def test_a_large_record_of_long_ago_counts_for_less_as_smaller_ones_are_read() -> None:
     budget = Budget(BOUNDS)
     budget.take(1, 2_000, 2_000)
     for _ in range(1_000):
-        budget.forget_largest()
+        budget.take(1, 1, 1)
+        budget.held_records = budget.held_bytes = 0
     assert budget.room(50) == 50
+
+
+def test_however_long_nothing_is_read_what_comes_next_is_expected_to_be_as_large() -> None:
+    simulation = Simulation(EngineOptions(bounds=BOUNDS))
+    simulation.read(*(record(offset, value=b"x" * 1_500) for offset in range(4)))
+    for second in range(600):
+        simulation.engine.advance(float(second))
+    assert simulation.engine.room() <= 1
 
 
 def test_nothing_more_is_fetched_when_enough_is_held_but_one_always_fits_when_nothing_is() -> None:

@@ -27,20 +27,22 @@ class Budget:
         self._largest_bytes = 1
 
     def take(self, records: int, size_bytes: int, largest_bytes: int) -> None:
-        """Hold these too; `largest_bytes` is the size of the largest among them."""
+        """Hold these too, of which the largest has `largest_bytes`; a larger one of long ago counts for less by then.
+
+        Only by what is read, not with time: while nothing is, what is held is as large as it was.
+        """
         self.held_records += records
         self.held_bytes += size_bytes
-        self._largest_bytes = max(self._largest_bytes, largest_bytes)
+        self._largest_bytes = max(largest_bytes, self._largest_bytes - self._largest_bytes // 64, 1)
 
     def room(self, records_max: int) -> int:
-        """How many more may be fetched, if all are as large as the largest seen lately; one when nothing is held."""
-        records = min(records_max, self._bounds.records - self.held_records)
-        records = min(records, (self._bounds.bytes - self.held_bytes) // self._largest_bytes)
-        return max(records, 0 if self.held_records else 1)
+        """How many more may be fetched, if all are as large as the largest seen lately; one when nothing is held.
 
-    def forget_largest(self) -> None:
-        """Let one large record of long ago count for less, called on each tick."""
-        self._largest_bytes = max(1, self._largest_bytes - self._largest_bytes // 64)
+        Sizes are rounded up to a power of two, so that one that is a few bytes larger does not go beyond the bound.
+        """
+        records = min(records_max, self._bounds.records - self.held_records)
+        records = min(records, (self._bounds.bytes - self.held_bytes) >> (self._largest_bytes - 1).bit_length())
+        return max(records, 0 if self.held_records else 1)
 
     def excess(self, records: int, size_bytes: int) -> str:
         """Why a partition that holds so much is to be paused, in words; empty when it need not be."""

@@ -317,7 +317,6 @@ class Engine:
 
     def advance(self, now: float) -> None:
         """Time has passed: what was to be tried again becomes ready, probes go out, holds end. The tick."""
-        self.budget.forget_largest()
         self.breaker.advance(now)
         self._refresh_places()
         due = self.retries.next_due()
