@@ -9,6 +9,8 @@ from contextlib import asynccontextmanager
 from random import Random
 from typing import Any
 
+from tests.engine.make import assignment_of
+
 from hookline.engine.delivery import Delivery
 from hookline.engine.records import SourceRecord
 from hookline.engine.verdicts import Answer, Failure, Outcome
@@ -35,7 +37,7 @@ def make_delivery(
 ) -> Delivery:
     """A delivery whose attempt is about to be made."""
     record = SourceRecord(topic, partition, offset, 1_700_000_000_000, key, value, headers)
-    delivery = Delivery(record, None, 0.0)  # type: ignore[arg-type]
+    delivery = Delivery(record, assignment_of(), 0.0)
     delivery.attempt = attempt
     return delivery
 

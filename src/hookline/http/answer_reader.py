@@ -15,6 +15,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 
@@ -117,7 +118,8 @@ class AnswerReader:
 
     def close(self) -> None:
         """Let go of the parser, which refers back to this object; nothing can be fed afterwards."""
-        del self._parser, self._feed_parser, self._status_of_parser, self._keep_alive
+        nothing: Any = None
+        self._parser = self._feed_parser = self._status_of_parser = self._keep_alive = nothing
 
     # What the parser calls. It calls nothing for headers: that would cost as much as all the rest.
 
