@@ -21,7 +21,7 @@ SCENARIO = faults
 SEEDS = 1000
 SEED =
 
-.PHONY: help setup demo test check lint format docs simulate mutants chaos fuzz soak benchmark profile audit lock clean
+.PHONY: help setup demo test check lint format docs simulate compiled mutants chaos fuzz soak benchmark profile audit lock clean
 
 help: ## list the commands (what `make` alone does)
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -59,6 +59,10 @@ format: setup ## put the code in order
 
 docs: setup ## renew what the documentation has from the code: the settings and their schema
 	$(BIN)/python -m hookline.settings.reference docs
+
+compiled: .cache/compiled/.installed ## compile the delivery path, as it is published, and test it so
+	.cache/compiled/bin/python -m pytest $(QUICK_TESTS) --hypothesis-profile=brief
+	.cache/compiled/bin/python -m tests.simulation --seeds $(SEEDS)
 
 simulate: setup ## let faults happen in simulated time and check what always holds (SEEDS=1000, or SEED=42 for a story)
 	@$(BIN)/python -m tests.simulation $(if $(SEED),--seed $(SEED),--seeds $(SEEDS)) $(ARGUMENTS)
@@ -113,6 +117,12 @@ endef
 
 $(VENV)/.installed: pyproject.toml $(LOCK) tools/make_venv.sh
 	$(MAKE_ENVIRONMENT)
+
+# As published, with the sources that it was compiled from.
+.cache/compiled/.installed: pyproject.toml hatch_build.py $(LOCK) tools/make_compiled.sh $(shell find src -name '*.py')
+	@python="$(PYTHON)"; [ -n "$$python" ] || python=`sh tools/find_python.sh default` || exit 1; \
+	sh tools/make_compiled.sh "$$python" $(@D) $(LOCK)
+	@touch $@
 
 .cache/%/.installed: pyproject.toml $(LOCK) tools/make_venv.sh
 	$(MAKE_ENVIRONMENT)

@@ -12,6 +12,8 @@ import pytest
 import structlog
 import uvloop
 
+from hookline.version import is_compiled
+
 pytest_plugins = ["tests.support.kafka_fixtures"]
 
 # No deadline for one example: two busy cores make any such limit a coin toss. The blob repeats a failure elsewhere.
@@ -28,8 +30,14 @@ def pytest_asyncio_loop_factories() -> Mapping[str, Callable[[], asyncio.Abstrac
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what uses a broker as `kafka`, so that the quick tests leave it out without anyone remembering to."""
+    """Mark what uses a broker as `kafka`, so that the quick tests leave it out without anyone remembering to.
+
+    What changes the product from inside is skipped when that is compiled, since compiled code doesn't look.
+    """
+    compiled = is_compiled()
     for item in items:
+        if compiled and item.get_closest_marker("interpreted"):
+            item.add_marker(pytest.mark.skip(reason="compiled code can't be changed from inside"))
         if "kafka_broker" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.kafka)
 

@@ -51,6 +51,7 @@ def test_a_nearly_full_map_lets_the_records_above_it_wait_until_the_oldest_is_se
     assert sorted(simulation.delivered) == list(range(400))
 
 
+@pytest.mark.interpreted
 def test_a_full_map_is_looked_at_once_a_tick_however_many_wait(monkeypatch: pytest.MonkeyPatch) -> None:
     engine = Engine(EngineOptions(map_limit_characters=60), lambda: 0.5, 0.0)
     assignment = engine.assignments.assign(HERE, 0, "")

@@ -25,7 +25,7 @@ from hookline.engine.records import SourceRecord, TopicPartition
 from hookline.engine.verdicts import Outcome
 from hookline.http.wire_sender import WireSender
 from hookline.kafka.ports import Source
-from hookline.service.dead_letter_topics import DeadLetterTopics
+from hookline.service.dead_letter_writer import DeadLetterWriter
 from hookline.service.engine_options import engine_options
 from hookline.service.record_path import RecordPath
 from hookline.settings.tree import Settings
@@ -101,7 +101,7 @@ class WarmPath:
             self.engine,
             cast("Source", unused),
             self.sender,
-            cast("DeadLetterTopics", unused),
+            cast("DeadLetterWriter", unused),
             Measurements(),
             clock=self.clock,
         )

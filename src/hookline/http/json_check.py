@@ -17,8 +17,8 @@ _STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)
 _TO_STEPS = bytes.maketrans(b"[{]}", b"\x01\x01\xff\xff")
 _NO_BRACKETS = bytes(code for code in range(256) if code not in b"[]{}")
 
-# Of these, each goes on where the one before it stopped, to tell what is wrong with a value that is no JSON. A group that
-# has alternatives is not possessive: before 3.11.5 that matches too little (cpython issue 106052).
+# Of these, each goes on where the one before it stopped, to tell what is wrong with a value that is no JSON. A group
+# with alternatives is not possessive: before 3.11.5 that matches too little (cpython issue 106052).
 _HEX = rb"[0-9a-fA-F]"
 _HIGH, _LOW = rb"\\u[dD][89abAB]%b{2}" % _HEX, rb"\\u[dD][c-fC-F]%b{2}" % _HEX
 _ESCAPE = rb"""\\["\\/bfnrt]|\\u(?![dD][89a-fA-F])%b{4}|%b%b""" % (_HEX, _HIGH, _LOW)

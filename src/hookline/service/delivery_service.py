@@ -20,7 +20,9 @@ from hookline.http.ports import Sender
 from hookline.kafka.adapters import make_sink, make_source
 from hookline.kafka.ports import Sink, Source
 from hookline.service.dead_letter_topics import DeadLetterTopics
+from hookline.service.dead_letter_writer import DeadLetterWriter
 from hookline.service.engine_options import engine_options
+from hookline.service.fetch_loop import FetchLoop
 from hookline.service.ownership import Ownership
 from hookline.service.record_path import RecordPath
 from hookline.service.standstill import Standstill
@@ -31,7 +33,7 @@ from hookline.telemetry.events import Event
 from hookline.telemetry.insight import Insight
 from hookline.telemetry.logs import adopt_structlog, get_logger
 from hookline.telemetry.measurements import Measurements
-from hookline.version import __version__
+from hookline.version import __version__, is_compiled
 
 Result = TypeVar("Result")
 
@@ -73,18 +75,23 @@ class DeliveryService:
         self._sink = sink if sink is not None else make_sink(settings.kafka, settings.dead_letter)
         self.engine = make_engine(engine_options(settings), random, clock())
         self._dead_letter_topics = DeadLetterTopics(settings, self._sink)
+        # Nobody could look at them.
+        recent = self.insight.deliveries if settings.console.listen else None
+        self._dead_letters = DeadLetterWriter(
+            settings, self.engine, self._dead_letter_topics, self.measurements, recent, clock
+        )
         self._path = RecordPath(
             settings,
             self.engine,
             self.source,
             self._sender,
-            self._dead_letter_topics,
+            self._dead_letters,
             self.measurements,
-            # Nobody could look at them.
-            self.insight.deliveries if settings.console.listen else None,
+            recent,
             clock,
             wall_clock,
         )
+        self._fetching = FetchLoop(self.engine, self.source, self._path, self.measurements, clock)
         self._ownership = Ownership(
             settings,
             self.engine,
@@ -128,7 +135,7 @@ class DeliveryService:
         try:
             if await self._unless_stopped(self._start()):
                 side_tasks = [
-                    asyncio.create_task(self._path.fetch_forever(), name="fetch"),
+                    asyncio.create_task(self._fetching.run(), name="fetch"),
                     asyncio.create_task(self._ownership.commit_forever(), name="commit"),
                     asyncio.create_task(self._tick_forever(), name="tick"),
                 ]
@@ -186,8 +193,8 @@ class DeliveryService:
         now, limit = self._clock(), self.settings.console.stall_timeout
         if self._joined and now - self._ticked_at > limit:
             return False, f"the event loop has not turned for {now - self._ticked_at:.0f} s"
-        if self._joined and not self._stop_asked.is_set() and now - self._path.last_poll_at > limit:
-            return False, f"Kafka has not been polled for {now - self._path.last_poll_at:.0f} s"
+        if self._joined and not self._stop_asked.is_set() and now - self._fetching.last_poll_at > limit:
+            return False, f"Kafka has not been polled for {now - self._fetching.last_poll_at:.0f} s"
         stands = self._standstill.why_everything_stands(now, max(limit, _STANDSTILL_SECONDS))
         return not stands, stands or "the loop turns and Kafka is polled"
 
@@ -200,8 +207,8 @@ class DeliveryService:
         trouble = self._ownership.trouble()
         if trouble:
             return False, trouble
-        if self._path.dead_letter_trouble:
-            return False, f"dead letters cannot be written: {self._path.dead_letter_trouble}"
+        if self._dead_letters.trouble:
+            return False, f"dead letters cannot be written: {self._dead_letters.trouble}"
         return True, f"{len(self.engine.assignments)} partitions are assigned"
 
     async def _start(self) -> None:
@@ -212,10 +219,11 @@ class DeliveryService:
             await self._dead_letter_topics.ensure(topic)
         await self.source.start(self._ownership)
         self._joined = True
-        self._path.last_poll_at = self._clock()
+        self._fetching.last_poll_at = self._clock()
         _log.info(
             Event.SERVICE_STARTED,
             version=__version__,
+            compiled=is_compiled(),
             topics=settings.kafka.topics,
             group_id=settings.kafka.group_id,
             url=shown_url(settings.deliver.url),
@@ -280,7 +288,8 @@ class DeliveryService:
 
     async def _close(self) -> None:
         self._copy_connection_counts()
-        await self._path.stop_writing()
+        self._path.give_up()
+        await self._dead_letters.stop()
         for stop in (self._sender.stop, self.source.stop, self._sink.stop):
             try:
                 async with asyncio.timeout(_STOP_SECONDS):

@@ -64,7 +64,7 @@ DESCRIPTIONS: dict[Event, Description] = {
     Event.SERVICE_STARTED: Description(
         "info",
         "The settings are good and delivering begins.",
-        ("version", "topics", "group_id", "url", "order", "client", "sender"),
+        ("version", "compiled", "topics", "group_id", "url", "order", "client", "sender"),
     ),
     Event.WAITING_FOR_DESTINATION: Description(
         "warning",

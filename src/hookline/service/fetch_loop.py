@@ -1,0 +1,73 @@
+"""The only task of the delivery path: it fetches while there is room, and polls while there is none."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from hookline.engine.engine import Engine
+from hookline.kafka.ports import Source
+from hookline.service.record_path import RecordPath
+from hookline.telemetry.measurements import Measurements
+
+_FETCH_SECONDS = 0.5
+_STARVED_SECONDS = 1.0
+"""After waiting so long for room, it polls with everything paused, which keeps us in the group."""
+
+
+class FetchLoop:
+    """Moves records from the source into the engine. `last_poll_at` is in seconds of `clock`."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        source: Source,
+        path: RecordPath,
+        measurements: Measurements,
+        clock: Callable[[], float],
+    ) -> None:
+        self._engine = engine
+        self._source = source
+        self._path = path
+        self._measurements = measurements
+        self._clock = clock
+        self.last_poll_at = clock()
+
+    async def run(self) -> None:
+        """Fetch and poll; ends by being cancelled or by an error."""
+        while True:
+            room = self._engine.room() if self._path.sending else 0
+            if not room:
+                await self._wait_for_room()
+                continue
+            now = await self._fetch(room, _FETCH_SECONDS)
+            self._measurements.polls += 1
+            self._path.pause_and_resume()
+            self._path.pump(now)
+
+    async def _fetch(self, records_max: int, seconds: float) -> float:
+        batches = await self._source.fetch(records_max, seconds)
+        now = self.last_poll_at = self._clock()
+        for batch in batches:
+            self._engine.admit(batch.partition, batch.records, batch.position, now)
+        return now
+
+    async def _wait_for_room(self) -> None:
+        path = self._path
+        path.waits_for_room = True
+        try:
+            async with asyncio.timeout(_STARVED_SECONDS):
+                await path.has_room.wait()
+        except TimeoutError:
+            await self._poll_paused()
+        finally:
+            path.waits_for_room = False
+            path.has_room.clear()
+
+    async def _poll_paused(self) -> None:
+        assigned = [assignment.partition for assignment in self._engine.assignments]
+        self._source.pause(assigned)
+        try:
+            await self._fetch(1, 0.0)
+        finally:
+            self._source.resume([a.partition for a in self._engine.assignments if not a.paused])
