@@ -94,15 +94,15 @@ class World:
             transport.end(ConnectionResetError(104, "Connection reset by peer"))
 
     def check(self) -> None:
-        assert len(self.connector.open_transports()) <= self.sender._in_flight_max
-        idle = self.sender._idle
+        assert len(self.connector.open_transports()) <= self.sender._exchange._connections_max
+        idle = self.sender._exchange._idle
         assert len(set(idle)) == len(idle)
         assert all(connection.delivery is None and not connection.is_retired for connection in idle)
 
     def check_that_nothing_waits_in_vain(self) -> None:
-        if self.sender._waiting or self.sender._waiting_for_fresh:
-            assert self.sender._connecting or self.sender.open_connections == self.sender._in_flight_max
-            assert not self.sender._idle
+        if self.sender._exchange._waiting or self.sender._exchange._waiting_for_fresh:
+            assert self.sender._connecting or self.sender.open_connections == self.sender._exchange._connections_max
+            assert not self.sender._exchange._idle
 
 
 async def run_world(in_flight: int, sends_again: bool, events: list[Event], seed: int) -> None:

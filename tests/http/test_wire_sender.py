@@ -218,7 +218,7 @@ async def test_the_callback_of_a_timeout_may_cancel_other_attempts_that_are_due(
         for delivery in deliveries:
             sender.send(delivery)
         await until(lambda: server.connections == 3)
-        await until(lambda: len(sender._waiting) == waiting)
+        await until(lambda: len(sender._exchange._waiting) == waiting)
         sender.tick(5.0)
         assert len(told) == 1
         await sender.stop()

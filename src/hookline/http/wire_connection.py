@@ -11,7 +11,7 @@ from hookline.http.addresses import Address
 from hookline.http.answer_reader import AnswerReader
 
 if TYPE_CHECKING:
-    from hookline.http.wire_sender import WireSender
+    from hookline.http.wire_exchange import WireExchange
 
 
 class WireConnection(asyncio.Protocol):
@@ -24,7 +24,7 @@ class WireConnection(asyncio.Protocol):
     """
 
     __slots__ = (
-        "_sender",
+        "_exchange",
         "_transport",
         "address",
         "deadline",
@@ -39,8 +39,8 @@ class WireConnection(asyncio.Protocol):
         "write",
     )
 
-    def __init__(self, sender: WireSender, reader: AnswerReader, address: Address) -> None:
-        self._sender = sender
+    def __init__(self, exchange: WireExchange, reader: AnswerReader, address: Address) -> None:
+        self._exchange = exchange
         self._transport: asyncio.Transport | None = None
         self.address = address
         self.reader = reader
@@ -76,30 +76,30 @@ class WireConnection(asyncio.Protocol):
         self._transport.set_write_buffer_limits(high=1)
         self.write = self._transport.write
         self.is_open = True
-        self._sender.connection_opened(self)
+        self._exchange.connection_opened(self)
 
     def data_received(self, data: bytes) -> None:
         """Something of an answer came, or something that nobody asked for."""
         delivery = self.delivery
         if delivery is None:
-            self._sender.connection_spoilt(self)
+            self._exchange.connection_spoilt(self)
             return
         outcome = self.reader.feed(data)
         if outcome is not None:
             self.delivery = None
-            self._sender.answered(self, delivery, outcome)
+            self._exchange.answered(self, delivery, outcome)
 
     def eof_received(self) -> None:
         """The peer sends no more. That is the end for us, although it might still read."""
-        self._sender.connection_ended(self, None)
+        self._exchange.connection_ended(self, None)
         self.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The connection is gone."""
         self.is_open = False
         self.lost_by = exc
-        self._sender.connection_ended(self, exc)
-        self._sender.connection_closed(self)
+        self._exchange.connection_ended(self, exc)
+        self._exchange.connection_closed(self)
         self.reader.close()
         self._transport = None
 
