@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import copy
+from dataclasses import asdict
 
 import pytest
 from tests.engine.make import DELIVERED, HERE, record
@@ -27,10 +27,9 @@ def test_an_answer_of_an_earlier_assignment_is_counted_and_changes_nothing(outco
     engine.revoke([HERE])
     engine.assignments.assign(HERE, 0, "")
     engine.admit(HERE, [record(0, b"a"), record(1, b"b")], 2, 0.0)
-    before = copy.deepcopy(engine_status(engine, 0.0))
+    before = asdict(engine_status(engine, 0.0))
     engine.settle(attempt, outcome, 0.0)
     engine.dead_letter_written(letter)
-    after = engine_status(engine, 0.0)
-    assert after.counts.stale_answers == before.counts.stale_answers + 2
-    before.counts.stale_answers += 2
+    after = asdict(engine_status(engine, 0.0))
+    assert after["counts"].pop("stale_answers") == before["counts"].pop("stale_answers") + 2
     assert after == before

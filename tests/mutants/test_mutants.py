@@ -25,6 +25,7 @@ def test_a_mutant_whose_text_is_not_there_once_says_so(old: str) -> None:
         mutant.changed_sources()
 
 
+@pytest.mark.interpreted
 def test_a_mutant_is_caught_and_the_product_holds(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--only", "watermark over a gap", "--seeds", "10"]) == 0
     said = capsys.readouterr().out
@@ -32,6 +33,7 @@ def test_a_mutant_is_caught_and_the_product_holds(capsys: pytest.CaptureFixture[
     assert said.endswith("The product as it is: held for 10 seeds\n1 of 1 caught\n")
 
 
+@pytest.mark.interpreted
 def test_a_mutant_that_survives_makes_the_command_fail(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--only", "watermark over a gap", "--seeds", "0"]) == 1
     assert capsys.readouterr().out.endswith("\n0 of 1 caught\n")

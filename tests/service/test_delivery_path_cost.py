@@ -170,6 +170,7 @@ def test_a_record_takes_one_write_and_one_read() -> None:
     assert 1.0 <= reads < 1.05
 
 
+@pytest.mark.interpreted
 def test_a_record_takes_no_more_calls_than_were_allowed_for() -> None:
     async def measure(path: WarmPath) -> tuple[float, float]:
         records = path.records(RECORDS)

@@ -155,6 +155,7 @@ def an_exception_escapes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(RecordPath, "doubt_membership", failing)
 
 
+@pytest.mark.interpreted
 @pytest.mark.parametrize(
     ("breaking", "properties"),
     [
