@@ -9,17 +9,17 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-HOOK = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["hatch"]["build"]["targets"]["wheel"]["hooks"]
+WHEEL = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["hatch"]["build"]["targets"]["wheel"]
+HOOK = WHEEL["hooks"]["custom"]
 COMPILED, INTERPRETED = (
-    {path for pattern in HOOK["custom"][name] for path in (ROOT / "src").glob(pattern)}
-    for name in ("compiled", "interpreted")
+    {path for pattern in HOOK[name] for path in (ROOT / "src").glob(pattern)} for name in ("compiled", "interpreted")
 )
 NAMES = [str(path.relative_to(ROOT / "src")) for path in sorted(COMPILED - INTERPRETED)]
 
 
 def test_every_pattern_names_a_module_that_is_there() -> None:
     for name in ("compiled", "interpreted"):
-        for pattern in HOOK["custom"][name]:
+        for pattern in HOOK[name]:
             assert list((ROOT / "src").glob(pattern)), pattern
     assert INTERPRETED <= COMPILED
 

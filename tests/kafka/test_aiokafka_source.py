@@ -17,6 +17,7 @@ from hookline.errors import KafkaRefused, SourceFatal
 from hookline.kafka import aiokafka_internals as internals
 from hookline.kafka import aiokafka_source
 from hookline.kafka.aiokafka_source import AiokafkaSource
+from hookline.kafka.fetched_record import FetchedRecord
 
 pytestmark = pytest.mark.kafka
 
@@ -169,6 +170,7 @@ async def test_the_parts_of_the_client_that_are_not_public_are_as_we_know_them(t
         state = internals.partition_state(consumer, client_partition)
         assert state.has_valid_position
         assert (state.position, state.highwater, state.lso) == (3, 3, 3)
+        assert all(type(record) is FetchedRecord for record in member.records)
         assert internals.is_member(consumer)
         assert not internals.coordination_ended(consumer)
         await member.source.commit({partition: OffsetCommit(2, "half\0")})

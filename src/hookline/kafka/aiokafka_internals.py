@@ -8,6 +8,7 @@ Written for aiokafka 0.14. `tests/kafka/test_aiokafka_source.py` fails when one 
 from __future__ import annotations
 
 import asyncio
+from collections import OrderedDict
 from collections.abc import Collection, Coroutine, Mapping
 from typing import Any, Protocol
 
@@ -17,6 +18,7 @@ from aiokafka.errors import ProducerClosed
 from aiokafka.structs import TopicPartition as ClientPartition
 
 from hookline.engine.records import OffsetCommit
+from hookline.kafka.fetched_record import FetchedRecord
 
 _NO_GENERATION = -1
 
@@ -46,6 +48,24 @@ async def committed(
     found: Mapping[ClientPartition, Any] = await consumer._coordinator.fetch_committed_offsets(list(partitions))
     # librdkafka ends the metadata that it commits with a NUL.
     return {p: OffsetCommit(known.offset, (known.metadata or "").rstrip("\0")) for p, known in found.items()}
+
+
+class _Fetched(OrderedDict[ClientPartition, Any]):
+    """What the client has fetched and not handed over, by partition, which makes records of ours when it does.
+
+    Its own are a fifth of what reading costs: each sets eleven attributes in a dictionary of its own.
+    """
+
+    def __setitem__(self, partition: ClientPartition, fetched: Any) -> None:
+        records = getattr(fetched, "_partition_records", None)
+        if records is not None:
+            records._consumer_record = FetchedRecord
+        super().__setitem__(partition, fetched)
+
+
+def make_lean_records(consumer: AIOKafkaConsumer) -> None:
+    """Have a consumer that was just started make a `FetchedRecord` of each record."""
+    consumer._fetcher._records = _Fetched(consumer._fetcher._records)
 
 
 def is_member(consumer: AIOKafkaConsumer) -> bool:

@@ -8,7 +8,7 @@ import time
 from collections.abc import Collection, Coroutine, Mapping, Sequence
 from typing import Any
 
-from aiokafka import AIOKafkaConsumer, ConsumerRecord
+from aiokafka import AIOKafkaConsumer
 from aiokafka import errors as client
 from aiokafka.structs import TopicPartition as ClientPartition
 
@@ -20,6 +20,7 @@ from hookline.kafka.aiokafka_membership import Membership, Owned
 from hookline.kafka.aiokafka_options import constructed, consumer_options
 from hookline.kafka.aiokafka_starts import Starts, Stopped
 from hookline.kafka.aiokafka_startup import known_partitions, wait_for_cluster
+from hookline.kafka.fetched_record import FetchedRecord
 from hookline.kafka.ports import AssignmentListener
 from hookline.kafka.trouble_log import TroubleLog, quieten_client
 from hookline.settings.kafka import Kafka
@@ -32,7 +33,7 @@ _SET_ASIDE_SECONDS = 5.0
 # A partition that is paused is not fetched, so nothing tells where its log ends.
 _END_REFRESH_SECONDS = 5.0
 
-_Records = Mapping[ClientPartition, Sequence[ConsumerRecord]]
+_Records = Mapping[ClientPartition, Sequence[FetchedRecord]]
 
 
 class AiokafkaSource:
@@ -167,6 +168,7 @@ class AiokafkaSource:
             if isinstance(error, client.KafkaError | OSError):
                 raise translated(error, "the start") from error
             raise
+        internals.make_lean_records(consumer)
         self._consumer = consumer
 
     async def _read(self, consumer: AIOKafkaConsumer, max_records: int, deadline: float) -> list[Batch]:
