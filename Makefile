@@ -35,14 +35,15 @@ setup: $(VENV)/.installed ## make .venv with the locked dependencies; does nothi
 demo: setup ## run Hookline between a Kafka and a service of its own, and show it
 	@$(BIN)/hookline demo $(ARGUMENTS)
 
-test: lint ## all checks and tests; the quick ones also on another Python, if there is one
+test: lint ## all checks and tests; the quick ones also compiled, on another Python if there is one
 	chromium=`sh tools/find_chromium.sh $(BIN)/playwright` && CHROMIUM="$$chromium" $(BIN)/python -m pytest $(ALL_TESTS)
 	@version=`$(BIN)/python -c 'import sys; print("%d.%d" % sys.version_info[:2])'`; \
 	other=`sh tools/find_python.sh other $$version`; \
-	if [ -z "$$other" ]; then echo "There is no other Python here than $$version: tested with that alone."; exit 0; fi; \
-	folder=.cache/venv-`"$$other" -c 'import sys; print("%d.%d" % sys.version_info[:2])'`; \
+	if [ -z "$$other" ]; then echo "There is no other Python here than $$version: tested with that alone."; other=$(BIN)/python; fi; \
+	kind=compiled; sh tools/can_compile.sh "$$other" || kind=venv; \
+	folder=.cache/$$kind-`"$$other" -c 'import sys; print("%d.%d" % sys.version_info[:2])'`; \
 	$(MAKE) --no-print-directory PYTHON="$$other" $$folder/.installed && \
-	echo "The quick tests once more, with $$other" && \
+	echo "The quick tests once more, with $$folder" && \
 	$$folder/bin/python -m pytest $(QUICK_TESTS)
 
 check: lint ## format, lint, types and the quick tests, in under a minute
@@ -71,7 +72,11 @@ mutants: setup ## plant bugs such as others shipped, one after the other, and ha
 	@nice -n 5 $(BIN)/python -m tests.mutants $(ARGUMENTS)
 
 benchmark: setup ## measure, against the others too (ARGUMENTS="--help" lists the scenarios)
-	$(BIN)/python -m benchmarks.run $(ARGUMENTS)
+	@python=$(BIN)/python; \
+	if sh tools/can_compile.sh $$python; then \
+		$(MAKE) --no-print-directory .cache/compiled/.installed && python=.cache/compiled/bin/python || exit 1; \
+	fi; \
+	$$python -m benchmarks.run $(ARGUMENTS)
 
 profile: setup ## a flame graph of the delivery path under load (ARGUMENTS="--in-flight 512 --delay-ms 5")
 	@$(BIN)/python -m benchmarks.profile $(ARGUMENTS)
@@ -118,11 +123,19 @@ endef
 $(VENV)/.installed: pyproject.toml $(LOCK) tools/make_venv.sh
 	$(MAKE_ENVIRONMENT)
 
-# As published, with the sources that it was compiled from.
-.cache/compiled/.installed: pyproject.toml hatch_build.py $(LOCK) tools/make_compiled.sh $(shell find src -name '*.py')
-	@python="$(PYTHON)"; [ -n "$$python" ] || python=`sh tools/find_python.sh default` || exit 1; \
-	sh tools/make_compiled.sh "$$python" $(@D) $(LOCK)
-	@touch $@
+# As published: out of date when any source changed.
+define MAKE_COMPILED
+@python="$(PYTHON)"; [ -n "$$python" ] || python=`sh tools/find_python.sh default` || exit 1; \
+sh tools/make_compiled.sh "$$python" $(@D) $(LOCK)
+@touch $@
+endef
+
+COMPILED_FROM := pyproject.toml hatch_build.py $(LOCK) tools/make_compiled.sh tools/make_venv.sh $(shell find src -name '*.py')
+.cache/compiled/.installed: $(COMPILED_FROM)
+	$(MAKE_COMPILED)
+
+.cache/compiled-%/.installed: $(COMPILED_FROM)
+	$(MAKE_COMPILED)
 
 .cache/%/.installed: pyproject.toml $(LOCK) tools/make_venv.sh
 	$(MAKE_ENVIRONMENT)

@@ -1,24 +1,19 @@
 #!/bin/sh
-# Makes a virtual environment with Hookline as it is published, its delivery path compiled: make_compiled.sh PYTHON FOLDER LOCK
+# Makes a virtual environment with Hookline as it is published, its delivery path compiled:
 #
-# Nothing is compiled in the checkout itself, where it would stand before the sources. Fails when there is no C compiler.
+#   make_compiled.sh PYTHON FOLDER LOCK
+#
+# Nothing is compiled in the checkout itself, where it would stand before the sources.
 set -eu
 
 python=$1 folder=$2 lock=$3
 
-command -v "${CC:-cc}" >/dev/null || {
-    echo "There is no C compiler here (cc), which compiling the delivery path needs: install gcc or clang" >&2
-    exit 1
-}
-[ -x "$folder/bin/python" ] || sh tools/make_venv.sh "$python" "$folder" "$lock"
-headers=$("$folder/bin/python" -c 'import sysconfig; print(sysconfig.get_path("include"))')
-[ -f "$headers/Python.h" ] || {
-    echo "$headers/Python.h is missing, which compiling needs (Debian and Ubuntu: install python3-dev)" >&2
-    exit 1
-}
+sh tools/can_compile.sh "$python"
+sh tools/make_venv.sh "$python" "$folder" "$lock"
 rm -rf "$folder/wheel"
 echo "Compiling the delivery path (a minute or two)"
-HATCH_BUILD_HOOKS_ENABLE=1 "$folder/bin/python" -m build --wheel --no-isolation --outdir "$folder/wheel" . >"$folder/build.log" 2>&1 || {
+HATCH_BUILD_HOOKS_ENABLE=1 "$folder/bin/python" -m build --wheel --no-isolation --outdir "$folder/wheel" . \
+    >"$folder/build.log" 2>&1 || {
     cat "$folder/build.log" >&2
     exit 1
 }
