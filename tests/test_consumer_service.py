@@ -22,6 +22,8 @@ from hookline.demo.kafka_broker import KafkaBroker
 
 Answer = Callable[[], web.Response]
 SESSION = {"session_id": "s-1", "driver_token": "tok-123456"}
+# JSON by its grammar, but a number that Python has not.
+TOO_LARGE_A_NUMBER = b'{"id": -1, "key": -1, "sequence": 0, "energy": 1e999}'
 
 
 @asynccontextmanager
@@ -63,6 +65,7 @@ def test_it_is_importable_from_the_package_and_has_the_documented_attributes():
         (lambda: web.Response(status=404), [("ERROR", "Error processing message: 404")]),
         (lambda: web.Response(status=503), [("ERROR", "Error processing message: 503")]),
         (lambda: web.Response(text="<html>"), [("ERROR", "Failed to decode JSON response: ")]),
+        (lambda: web.Response(text="[" * 100_000), [("ERROR", "Failed to decode JSON response: ")]),
     ],
 )
 async def test_each_answer_is_logged_as_documented_and_nothing_is_raised(
@@ -99,41 +102,43 @@ async def test_it_delivers_at_least_once_and_dead_letters_what_is_malformed(
 ):
     topic, count = f"documented-{uuid.uuid4().hex[:8]}", 200
     await create_topic(kafka_broker.bootstrap, topic)
-    await fill_topic(kafka_broker.bootstrap, topic, count, [b"not json"])
+    await fill_topic(kafka_broker.bootstrap, topic, count, [b"not json", TOO_LARGE_A_NUMBER])
     async with Receiver() as receiver:
         service = AsyncKafkaConsumerService(kafka_broker.bootstrap, topic, topic, receiver.url)
         with caplog.at_level(logging.INFO, logger=service.logger.name):
             running = asyncio.create_task(service.start_consumer())
-            await receiver.received(count)
+            await receiver.received(count + 1)
             letters: Any = await read_all(kafka_broker.bootstrap, f"{topic}.dead-letter", 1)
             assert service.consumer is not None
             service.stop()
             async with asyncio.timeout(40):
                 await running
-    assert receiver.accepted.total() == count
+    assert receiver.accepted.total() == count + 1
     assert letters[0].value == b"not json"
     assert await lag(kafka_broker.bootstrap, topic, topic) == 0
     told = [record.getMessage() for record in caplog.records if record.name == service.logger.name]
     assert told[0] == "Starting to consume messages from topic."
-    assert told.count("Message processed successfully.") == count
-    assert told.count("Driver Token Status: Accepted") == count
+    assert told.count("Message processed successfully.") == count + 1
+    assert told.count("Driver Token Status: Accepted") == count + 1
+    assert told.count("Received message: not shown, a number in it is too large to be read") == 1
 
 
 async def test_a_subclass_gets_every_value_and_what_it_raises_is_tried_again(kafka_broker: KafkaBroker):
     topic, count = f"subclass-{uuid.uuid4().hex[:8]}", 50
     await create_topic(kafka_broker.bootstrap, topic)
-    await fill_topic(kafka_broker.bootstrap, topic, count)
+    await fill_topic(kafka_broker.bootstrap, topic, count, [TOO_LARGE_A_NUMBER])
+    raised: dict[int, type[BaseException]] = {7: RuntimeError, 8: asyncio.CancelledError}
     seen: list[int] = []
     all_seen = asyncio.Event()
 
     class Subclass(AsyncKafkaConsumerService):
         async def process_message(self, data: Any) -> None:
-            first = data["id"] == 7 and 7 not in seen
+            first = data["id"] not in seen
             seen.append(data["id"])
-            if first:
-                raise RuntimeError("once")
-            if len(seen) == count + 1:
+            if len(seen) == count + len(raised):
                 all_seen.set()
+            if first and data["id"] in raised:
+                raise raised[data["id"]]
 
     service = Subclass(kafka_broker.bootstrap, topic, topic, "http://127.0.0.1:1/unused")
     running = asyncio.create_task(service.start_consumer())
@@ -142,5 +147,7 @@ async def test_a_subclass_gets_every_value_and_what_it_raises_is_tried_again(kaf
     service.stop()
     async with asyncio.timeout(40):
         await running
-    assert sorted(seen) == sorted([*range(count), 7])
+    letters: Any = await read_all(kafka_broker.bootstrap, f"{topic}.dead-letter", 1)
+    assert letters[0].value == TOO_LARGE_A_NUMBER
+    assert sorted(seen) == sorted([*range(count), *raised])
     assert await lag(kafka_broker.bootstrap, topic, topic) == 0

@@ -107,7 +107,7 @@ class AsyncKafkaConsumerService:
             return
         try:
             answer = json.loads(body)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             self.logger.error("Failed to decode JSON response: %s", error)
             return
         token_status = answer.get("status") if isinstance(answer, Mapping) else None
@@ -146,7 +146,11 @@ class LoggingSender:
 
     def send(self, delivery: Delivery) -> None:
         self._sender.send(delivery)
-        self._service.log_received(msgspec.json.decode(delivery.record.value or b"null"))
+        try:
+            self._service.log_received(_decoded(delivery.record.value or b"null"))
+        except UnsendableRecord as error:
+            # It is on its way all the same: the service gets its bytes, and need not keep to Python's numbers.
+            self._service.log_received(f"not shown, {error.detail}")
 
     def _told(self, delivery: Delivery, outcome: Outcome) -> None:
         if isinstance(outcome, Answer):
@@ -186,13 +190,15 @@ class ProcessMessageSender:
         if len(value) > self._bytes_max:
             raise UnsendableRecord(Reason.TOO_LARGE, f"{len(value)} bytes, of {self._bytes_max} allowed")
         self._check(value)
-        self._calls[delivery] = asyncio.create_task(self._call(delivery, msgspec.json.decode(value)), name="process")
+        self._calls[delivery] = asyncio.create_task(self._call(delivery, _decoded(value)), name="process")
 
     async def _call(self, delivery: Delivery, data: Any) -> None:
         outcome: Outcome = Answer(200)
         try:
             await self._service.process_message(data)
-        except Exception as error:  # noqa: BLE001 - whatever it raises is a failed attempt
+        except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - whatever it raises is a failed attempt
+            if delivery not in self._calls:
+                return
             outcome = Failure(FailureKind.PROCESSING_RAISED, type(error).__name__)
             self._service.logger.error("Request failed: %s", type(error).__name__)
         if self._calls.pop(delivery, None) is not None:
@@ -216,6 +222,14 @@ class ProcessMessageSender:
         for call in calls:
             call.cancel()
         await asyncio.gather(*calls, return_exceptions=True)
+
+
+def _decoded(value: bytes) -> Any:
+    """The JSON as Python has it; raises `UnsendableRecord` for numbers that it has not, which JSON's grammar allows."""
+    try:
+        return msgspec.json.decode(value)
+    except msgspec.DecodeError:
+        raise UnsendableRecord(Reason.NOT_JSON, "a number in it is too large to be read") from None
 
 
 async def main() -> None:
