@@ -6,6 +6,7 @@ import json
 import re
 import signal
 import subprocess
+import sys
 import urllib.request
 
 import pytest
@@ -37,6 +38,20 @@ def test_it_waits_for_a_broker_serves_its_console_and_ends_in_good_order(signal_
             with urllib.request.urlopen(f"{url}/healthz/live", timeout=30) as answer:
                 assert answer.status == 200
             process.send_signal(signal_number)
+            assert process.wait(60) == 0
+        finally:
+            process.kill()
+
+
+def test_stopped_while_it_is_still_importing_it_ends_with_0():
+    command = [sys.executable, "-P", "-X", "importtime", "-m", "hookline.cli.main", "run", "--kafka.servers", NOBODY]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    with process:
+        try:
+            assert process.stderr is not None
+            next(line for line in process.stderr if "click." in line)
+            process.send_signal(signal.SIGTERM)
+            process.stderr.read()
             assert process.wait(60) == 0
         finally:
             process.kill()

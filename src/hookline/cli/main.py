@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 from hookline.version import __version__
@@ -17,9 +18,22 @@ def main(arguments: list[str] | None = None) -> int:
         # Without importing anything, for scripts that ask often.
         sys.stdout.write(f"hookline {__version__}\n")
         return 0
+    if arguments is None and "run" in given[:2]:
+        _stop_in_order_while_starting()
     from hookline.cli.execution import execute
 
     return execute(given)
+
+
+def _stop_in_order_while_starting() -> None:
+    """Until the loop has its own handler: to be stopped while starting is no failure, and nothing is under way.
+
+    As early as can be, since importing takes most of the start and the first process of a container ignores signals
+    that have no handler. Not by an exception: one that rises in a callback of the import system is swallowed.
+    """
+    import signal
+
+    signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
 
 
 if __name__ == "__main__":

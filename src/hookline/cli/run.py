@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 import sys
 from pathlib import Path
 
@@ -39,8 +38,6 @@ def run(config: Path | None, workers: int | None, worker: tuple[int, int] | None
     SIGTERM and Ctrl-C stop it in good order: what is under way is finished, offsets are committed, the group is left. A
     second one stops it at once. Flags go over environment variables (HOOKLINE_KAFKA__GROUP_ID), those over the file.
     """
-    # Until the loop has its own handler: to be stopped while starting is no failure.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     loaded = loaded_settings(config)
     if workers is not None:
         return _run_workers(loaded, config, workers)
