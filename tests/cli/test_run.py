@@ -57,6 +57,15 @@ def test_stopped_while_it_is_still_importing_it_ends_with_0():
             process.kill()
 
 
+@pytest.mark.parametrize("closed", ["0<&-", "1>&-", "2>&-", "0<&- 1>&- 2>&-"])
+def test_started_with_its_standard_streams_closed_it_runs_and_ends_as_ever(closed: str):
+    arguments = ("run", "--kafka.servers", NOBODY, "--kafka.when_unavailable", "exit")
+    process = subprocess.run(
+        ["sh", "-c", f'exec "$@" {closed}', "sh", *COMMAND, *arguments], capture_output=True, timeout=60, check=False
+    )
+    assert process.returncode == 4
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

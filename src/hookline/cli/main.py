@@ -18,11 +18,20 @@ def main(arguments: list[str] | None = None) -> int:
         # Without importing anything, for scripts that ask often.
         sys.stdout.write(f"hookline {__version__}\n")
         return 0
-    if arguments is None and "run" in given[:2]:
-        _stop_in_order_while_starting()
+    if arguments is None:
+        _fill_standard_descriptors()
+        if "run" in given[:2]:
+            _stop_in_order_while_starting()
     from hookline.cli.execution import execute
 
     return execute(given)
+
+
+def _fill_standard_descriptors() -> None:
+    """Point those of 0, 1 and 2 that are closed to nothing: sockets would get them, which libuv aborts at closing."""
+    while (descriptor := os.open(os.devnull, os.O_RDWR)) <= 2:
+        pass
+    os.close(descriptor)
 
 
 def _stop_in_order_while_starting() -> None:
