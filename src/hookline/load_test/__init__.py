@@ -1,0 +1,1 @@
+"""How much a service takes: requests like those of deliveries, at rising concurrency."""
