@@ -6,6 +6,7 @@ import asyncio
 import json
 import logging
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import aiohttp
@@ -18,6 +19,7 @@ from hookline.http.adapters import make_sender
 from hookline.http.json_check import JsonCheck
 from hookline.http.ports import OnOutcome, Sender
 from hookline.service.delivery_service import DeliveryService
+from hookline.service.task_sender import TaskSender
 from hookline.settings.deliver import Deliver
 from hookline.settings.kafka import Kafka
 from hookline.settings.tree import Settings
@@ -172,56 +174,30 @@ class LoggingSender:
         await self._sender.stop()
 
 
-class ProcessMessageSender:
+class ProcessMessageSender(TaskSender):
     """An attempt is a call of an overridden `process_message`: what it returns delivers, an exception is a failure."""
 
     def __init__(self, service: AsyncKafkaConsumerService, deliver: Deliver) -> None:
+        super().__init__()
         self._service = service
         self._check = JsonCheck(deliver.max_depth).check
         self._bytes_max = deliver.max_bytes
-        self._on_outcome: OnOutcome
-        self._calls: dict[Delivery, asyncio.Task[None]] = {}
-
-    async def start(self, on_outcome: OnOutcome) -> None:
-        self._on_outcome = on_outcome
 
     def send(self, delivery: Delivery) -> None:
         value = delivery.record.value or b""
         if len(value) > self._bytes_max:
             raise UnsendableRecord(Reason.TOO_LARGE, f"{len(value)} bytes, of {self._bytes_max} allowed")
         self._check(value)
-        self._calls[delivery] = asyncio.create_task(self._call(delivery, _decoded(value)), name="process")
+        self.begin(delivery, partial(self._call, delivery, _decoded(value)))
 
-    async def _call(self, delivery: Delivery, data: Any) -> None:
-        outcome: Outcome = Answer(200)
+    async def _call(self, delivery: Delivery, data: Any) -> Outcome:
         try:
             await self._service.process_message(data)
         except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - whatever it raises is a failed attempt
-            if delivery not in self._calls:
-                return
-            outcome = Failure(FailureKind.PROCESSING_RAISED, type(error).__name__)
-            self._service.logger.error("Request failed: %s", type(error).__name__)
-        if self._calls.pop(delivery, None) is not None:
-            self._on_outcome(delivery, outcome)
-
-    def cancel(self, delivery: Delivery) -> None:
-        call = self._calls.pop(delivery, None)
-        if call is not None:
-            call.cancel()
-
-    def tick(self, now: float) -> bool:
-        """Calls have no deadline of ours."""
-        return False
-
-    async def reload(self) -> bool:
-        return False
-
-    async def stop(self) -> None:
-        calls = list(self._calls.values())
-        self._calls.clear()
-        for call in calls:
-            call.cancel()
-        await asyncio.gather(*calls, return_exceptions=True)
+            if self.is_under_way(delivery):
+                self._service.logger.error("Request failed: %s", type(error).__name__)
+            return Failure(FailureKind.PROCESSING_RAISED, type(error).__name__)
+        return Answer(200)
 
 
 def _decoded(value: bytes) -> Any:

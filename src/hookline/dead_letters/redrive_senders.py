@@ -5,10 +5,10 @@ Both are senders to the service's eyes, so that order, bounds, retries and commi
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
+from functools import partial
 
 from hookline.dead_letters.letters import failed_again, original_record, read_letter, republished
 from hookline.dead_letters.redrive_source import RedriveSource
@@ -18,6 +18,7 @@ from hookline.errors import KafkaError, WriteFailed
 from hookline.http.ports import OnOutcome, Sender
 from hookline.kafka.ports import DeadLetterRecord, Sink
 from hookline.service.dead_letter import DeadLetter
+from hookline.service.task_sender import TaskSender
 
 WRITE_ATTEMPTS = 5
 """After so many failed attempts at writing it, a record is left where it is."""
@@ -25,62 +26,34 @@ _WRITTEN = Answer(200)
 _GIVEN_UP = Answer(400)
 
 
-class PublishingSender:
+class PublishingSender(TaskSender):
     """A `hookline.http.ports.Sender` that writes each record to its source topic, and waits for all in-sync replicas.
 
     A record goes to the partition that it was in, or where its key belongs when there is no such partition any more.
-    `partitions` is how many each topic has. `wall_clock` is in seconds since 1970.
+    `partitions` is how many each topic has. `wall_clock` is in seconds since 1970. The sink is started by who owns it;
+    a write that is given up may be done all the same.
     """
 
     def __init__(self, sink: Sink, partitions: Mapping[str, int], wall_clock: Callable[[], float] = time.time) -> None:
+        super().__init__()
         self._sink = sink
         self._partitions = partitions
         self._wall_clock = wall_clock
-        self._on_outcome: OnOutcome
-        self._writes: dict[Delivery, asyncio.Task[None]] = {}
         self.last_problem = ""
-
-    async def start(self, on_outcome: OnOutcome) -> None:
-        """See `Sender.start`; the sink is started by who owns it."""
-        self._on_outcome = on_outcome
 
     def send(self, delivery: Delivery) -> None:
         """Write one record; see `Sender.send`."""
-        self._writes[delivery] = asyncio.create_task(self._write(delivery), name="redrive write")
+        self.begin(delivery, partial(self._write, delivery))
 
-    def cancel(self, delivery: Delivery) -> None:
-        """Give up waiting; see `Sender.cancel`. The record may be written all the same."""
-        task = self._writes.pop(delivery, None)
-        if task is not None:
-            task.cancel()
-
-    def tick(self, now: float) -> bool:
-        """See `Sender.tick`: writing has its own deadline."""
-        return False
-
-    async def reload(self) -> bool:
-        """See `Sender.reload`: there is no secret in here."""
-        return False
-
-    async def stop(self) -> None:
-        """See `Sender.stop`."""
-        writes = list(self._writes.values())
-        self._writes.clear()
-        for task in writes:
-            task.cancel()
-        await asyncio.gather(*writes, return_exceptions=True)
-
-    async def _write(self, delivery: Delivery) -> None:
-        outcome: Outcome = _WRITTEN
+    async def _write(self, delivery: Delivery) -> Outcome:
         try:
             await self._publish(delivery)
         except KafkaError as error:
             self.last_problem = str(error)
             failures = 1 + (delivery.trouble.attempts if delivery.trouble is not None else 0)
             too_often = failures >= WRITE_ATTEMPTS
-            outcome = _GIVEN_UP if too_often else Failure(FailureKind.CONNECT_FAILED, self.last_problem)
-        if self._writes.pop(delivery, None) is not None:
-            self._on_outcome(delivery, outcome)
+            return _GIVEN_UP if too_often else Failure(FailureKind.CONNECT_FAILED, self.last_problem)
+        return _WRITTEN
 
     async def _publish(self, delivery: Delivery) -> None:
         letter = read_letter(delivery.record)
