@@ -13,6 +13,7 @@ import pytest
 from hookline.errors import SettingsError
 from hookline.http.credentials import Credentials
 from hookline.settings.deliver import DeliverAuth
+from hookline.telemetry.masking import mask_text
 
 
 def make(**auth: Any) -> Credentials:
@@ -121,6 +122,13 @@ def test_a_change_that_the_file_s_status_hides_is_found_when_asked_for(tmp_path:
     os.utime(file, ns=(status.st_atime_ns, status.st_mtime_ns))
     assert credentials.refresh() is False
     assert credentials.refresh(even_if_unchanged=True) is True
+
+
+def test_why_a_file_cannot_be_read_is_not_taken_for_its_secret_in_the_log(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError) as caught:
+        make(type="bearer", token_file=str(tmp_path / "service-token"))
+    told = mask_text(str(caught.value))
+    assert told.endswith("/service-token (No such file or directory)")
 
 
 def test_while_a_file_is_away_or_broken_the_old_secret_stays(tmp_path: Path) -> None:

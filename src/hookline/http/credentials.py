@@ -143,7 +143,7 @@ def _file_text(setting: str, file: Path) -> str:
         with file.open("rb") as stream:
             data = stream.read(SECRET_BYTES_MAX + 1)
     except OSError as error:
-        raise SettingsError(f"{setting}: can't read {file}: {error.strerror}") from error
+        raise SettingsError(f"{setting}: can't read {file} ({error.strerror})") from error
     if len(data) > SECRET_BYTES_MAX:
         raise SettingsError(f"{setting}: {file} has more than {SECRET_BYTES_MAX} bytes; expected one line")
     try:

@@ -121,6 +121,6 @@ def _digest(tls: DeliverTls) -> bytes:
             try:
                 digest.update(path.read_bytes())
             except OSError as error:
-                raise SettingsError(f"deliver.tls.{name}: can't read {path}: {error.strerror}") from error
+                raise SettingsError(f"deliver.tls.{name}: can't read {path} ({error.strerror})") from error
         digest.update(b"\0")
     return digest.digest()

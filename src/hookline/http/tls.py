@@ -33,7 +33,7 @@ def _trusting_context(ca_file: Path | None) -> ssl.SSLContext:
     except ssl.SSLError as error:
         raise SettingsError(f"deliver.tls.ca_file: {ca_file} has no certificates in PEM form") from error
     except OSError as error:
-        raise SettingsError(f"deliver.tls.ca_file: can't read {ca_file}: {error.strerror}") from error
+        raise SettingsError(f"deliver.tls.ca_file: can't read {ca_file} ({error.strerror})") from error
 
 
 def _load_own_certificate(context: ssl.SSLContext, tls: DeliverTls, certificate_file: Path) -> None:
@@ -50,7 +50,9 @@ def _load_own_certificate(context: ssl.SSLContext, tls: DeliverTls, certificate_
         ) from error
     except OSError as error:
         path = tls.key_file or certificate_file
-        raise SettingsError(f"deliver.tls.certificate_file or key_file: can't read {path}: {error.strerror}") from error
+        raise SettingsError(
+            f"deliver.tls.certificate_file or key_file: can't read {path} ({error.strerror})"
+        ) from error
     except ValueError as error:
         # The password is too long, or not a text; its text may be in the cause.
         raise SettingsError(f"deliver.tls.key_password: can't be used ({type(error).__name__})") from None
