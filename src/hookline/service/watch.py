@@ -22,6 +22,7 @@ from hookline.telemetry.summary import Snapshot, Summary
 _OLDEST_SECONDS = 60.0
 _WAITING_SECONDS = 5.0
 _FULL_MAP_SECONDS = 60.0
+_UNASSIGNED_SECONDS = 10.0
 _log = get_logger("hookline.service")
 
 
@@ -51,7 +52,8 @@ class Watch:
         self._destination = DestinationState.CLOSED
         self._snapshot = Snapshot.take(clock(), self.status(), measurements)
         self._delivered = self._failed = 0
-        self._looked_at = self._delivered_at = clock()
+        self._looked_at = self._delivered_at = self._assigned_at = clock()
+        self._unassigned_said = False
 
     def status(self) -> EngineStatus:
         """The engine's status now."""
@@ -81,6 +83,7 @@ class Watch:
             history.take(now, self._wall_clock(), self.status(), self._measurements, self.lag())
         if now - self._looked_at >= _WAITING_SECONDS:
             self._note_waiting(now)
+            self._note_unassigned(now)
             self._note_full_maps(now)
             self.standstill.look(now)
         if now - self._snapshot.at_seconds < self._every_seconds:
@@ -118,6 +121,14 @@ class Watch:
             waited = round(now - self._delivered_at, 1)
             _log.warning(Event.WAITING_FOR_DESTINATION, reason=reason, waited_seconds=waited)
         self._delivered, self._failed, self._looked_at = delivered, failed, now
+
+    def _note_unassigned(self, now: float) -> None:
+        """Said once: it may be well so for ever, as of a member more than there are partitions."""
+        if self._engine.assignments:
+            self._assigned_at, self._unassigned_said = now, False
+        elif not self._unassigned_said and now - self._assigned_at >= _UNASSIGNED_SECONDS:
+            self._unassigned_said = True
+            _log.info(Event.WAITING_FOR_PARTITIONS, waited_seconds=round(now - self._assigned_at, 1))
 
     def _note_full_maps(self, now: float) -> None:
         full = [partition for partition in self.status().partitions if partition.waiting_for_map_room]

@@ -14,6 +14,7 @@ class Event(StrEnum):
 
     SERVICE_STARTED = "service_started"
     WAITING_FOR_DESTINATION = "waiting_for_destination"
+    WAITING_FOR_PARTITIONS = "waiting_for_partitions"
     TLS_NOT_VERIFIED = "tls_not_verified"
     CREDENTIALS_IN_CLEAR = "credentials_in_clear"
     DEAD_LETTER_TOPIC_READY = "dead_letter_topic_ready"
@@ -70,6 +71,12 @@ DESCRIPTIONS: dict[Event, Description] = {
         "warning",
         "Attempts fail and none succeeds; nothing is lost meanwhile, and records are tried now and then.",
         ("reason", "waited_seconds"),
+    ),
+    Event.WAITING_FOR_PARTITIONS: Description(
+        "info",
+        "The group has given this process none for ten seconds: others have them all, or it waits for a member that "
+        "died, for `kafka.session_timeout` at most.",
+        ("waited_seconds",),
     ),
     Event.TLS_NOT_VERIFIED: Description(
         "warning",
