@@ -43,13 +43,16 @@ def test_it_waits_for_a_broker_serves_its_console_and_ends_in_good_order(signal_
             process.kill()
 
 
-def test_stopped_while_it_is_still_importing_it_ends_with_0():
+@pytest.mark.parametrize("reloaded", [False, True])
+def test_stopped_while_it_is_still_importing_it_ends_with_0(reloaded: bool):
     command = [sys.executable, "-P", "-X", "importtime", "-m", "hookline.cli.main", "run", "--kafka.servers", NOBODY]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
     with process:
         try:
             assert process.stderr is not None
             next(line for line in process.stderr if "click." in line)
+            if reloaded:
+                process.send_signal(signal.SIGHUP)
             process.send_signal(signal.SIGTERM)
             process.stderr.read()
             assert process.wait(60) == 0

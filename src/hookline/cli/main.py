@@ -43,6 +43,8 @@ def _stop_in_order_while_starting() -> None:
     import signal
 
     signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
+    # What it asks for, to read secrets, is done by starting.
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
 
 
 if __name__ == "__main__":
