@@ -8,7 +8,10 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from aiokafka import AIOKafkaProducer
 from aiokafka import errors as client_errors
+from aiokafka.producer import message_accumulator, producer
+from aiokafka.record.default_records import _DefaultRecordBatchBuilderPy
 from tests.support.kafka_member import Member, joined, kafka_settings
 from tests.support.kafka_tools import KafkaTools, Written
 
@@ -20,6 +23,15 @@ from hookline.kafka.aiokafka_source import AiokafkaSource
 from hookline.kafka.fetched_record import FetchedRecord
 
 pytestmark = pytest.mark.kafka
+
+
+class NotUtf8(str):
+    """A header's name as other clients write it."""
+
+    __slots__ = ()
+
+    def encode(self, *_: str) -> bytes:
+        return b"\xff\xfe"
 
 
 def consumer_of(member: Member) -> Any:
@@ -70,6 +82,26 @@ async def test_what_cannot_be_read_holds_up_its_partition_alone_and_is_read_late
         for partition in (0, 1):
             values = [record.value for record in member.records if record.partition == partition]
             assert values == [b"%d" % number for number in range(20)]
+
+
+async def test_a_header_s_name_that_is_not_utf_8_is_told_and_holds_up_its_partition_alone(
+    tools: KafkaTools, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(aiokafka_source, "_SET_ASIDE_SECONDS", 0.3)
+    topic = await tools.make_topic(2)
+    # The one in Python asks the name itself for its bytes.
+    for module in (producer, message_accumulator):
+        monkeypatch.setattr(module, "DefaultRecordBatchBuilder", _DefaultRecordBatchBuilderPy)
+    async with AIOKafkaProducer(bootstrap_servers=tools.bootstrap) as writer:
+        for name in ("good", NotUtf8("bad"), "good"):
+            await writer.send_and_wait(topic, b"value", partition=0, headers=[(name, b"")])
+    for number in range(20):
+        await tools.produce(topic, [Written(b"%d" % number, partition=1)])
+    async with joined(kafka_settings("aiokafka", tools.bootstrap, topic)) as member:
+        await member.until(lambda: len(member.records) == 20)
+        await member.until(lambda: "from offset 0 on cannot be read" in caplog.text)
+        assert f"{TopicPartition(topic, 0)}: what was fetched from offset 0 on cannot be read" in caplog.text
+        assert {record.partition for record in member.records} == {1}
 
 
 async def test_an_error_of_the_membership_that_passes_is_mended_by_joining_anew(tools: KafkaTools) -> None:

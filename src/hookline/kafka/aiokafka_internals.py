@@ -68,6 +68,16 @@ def make_lean_records(consumer: AIOKafkaConsumer) -> None:
     consumer._fetcher._records = _Fetched(consumer._fetcher._records)
 
 
+def unreadable(consumer: AIOKafkaConsumer) -> Collection[ClientPartition]:
+    """The partitions at whose records the last call to read failed; the next call forgets it, and fetches them anew.
+
+    Records come out of a generator, which an exception ends while the client still holds it.
+    """
+    held = {p: getattr(fetched, "_partition_records", None) for p, fetched in consumer._fetcher._records.items()}
+    iterators = {p: records._records_iterator for p, records in held.items() if records is not None}
+    return {p for p, iterator in iterators.items() if iterator is not None and iterator.gi_frame is None}
+
+
 def is_member(consumer: AIOKafkaConsumer) -> bool:
     """Whether the group still counts us in, as far as we were told: after an eviction the generation is reset.
 

@@ -259,6 +259,11 @@ class AiokafkaSource:
                 self._ask_about_lost_offset(TopicPartition(*client_partition))
             return []
         _raise_if_refused(error)
+        if unreadable := internals.unreadable(self._running()):
+            for owned in self._owned().values():
+                if owned.client_partition in unreadable:
+                    self._set_aside(owned, error)
+            return []
         # Something that cannot be read, or an error of the membership, which is told with the next poll as well.
         return await self._read_one_by_one(max_records)
 
@@ -291,15 +296,15 @@ class AiokafkaSource:
                 asking = consumer.getmany(owned.client_partition, timeout_ms=0, max_records=room)
                 batches += self._hand_over(await asking, epoch, room)
             except Exception as error:  # noqa: BLE001 - whatever it is, the partition cannot be read now
-                owned.set_aside_until = time.monotonic() + _SET_ASIDE_SECONDS
-                self._trouble.say(
-                    ("unreadable", owned.partition),
-                    f"{owned.partition}: what was fetched from offset {owned.position} on cannot be read:"
-                    f" {describe(error)}; trying again, while other partitions go on",
-                    logging.ERROR,
-                )
+                self._set_aside(owned, error)
                 self._rewind()
         return batches
+
+    def _set_aside(self, owned: Owned, error: BaseException) -> None:
+        owned.set_aside_until = time.monotonic() + _SET_ASIDE_SECONDS
+        text = f"{owned.partition}: what was fetched from offset {owned.position} on cannot be read: {describe(error)};"
+        hint = " trying again, while other partitions go on; kafka.client: librdkafka may read it"
+        self._trouble.say(("unreadable", owned.partition), text + hint, logging.ERROR)
 
     def _ask_about_lost_offset(self, partition: TopicPartition) -> None:
         owned = self._owned().get(partition)
