@@ -52,7 +52,8 @@ class KafkaTools:
     async def make_topic(self, partitions: int = 1, name: str | None = None, **config: str) -> str:
         """A topic of its own; `config` with underscores in place of dots."""
         topic = name or unique("topic")
-        settings = {key.replace("_", "."): value for key, value in config.items()}
+        # Tests write records with times of long ago, which the brokers would delete at any moment.
+        settings = {"retention.ms": "-1"} | {key.replace("_", "."): value for key, value in config.items()}
         made = self._admin.create_topics([NewTopic(topic, partitions, config=settings)])[topic]
         await asyncio.to_thread(made.result, WAIT_SECONDS)
         return topic
