@@ -8,8 +8,8 @@ PYTHON ?=
 VENV := .venv
 BIN := $(VENV)/bin
 LOCK := requirements/development.txt
-# Each of the two has a Kafka of its own, and the tests of one file share it.
-ALL_TESTS := -n 2 --dist loadfile
+# Each of the two has a Kafka of its own.
+ALL_TESTS := -n 2 --dist worksteal
 # Those that need no broker and no browser, a few at once since many of them wait.
 QUICK_TESTS := -q -n 4 --dist worksteal -m "not kafka and not browser"
 # Further arguments, as in: make demo ARGUMENTS="--seconds 20 --faults"
