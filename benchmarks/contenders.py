@@ -43,6 +43,16 @@ class Task:
     """A free port, for a contender that serves metrics."""
     folder: Path
     """An empty folder of this run."""
+    authority: Path | None = None
+    """A certificate to trust, PEM, when `url` begins with https."""
+    timeout_seconds: float | None = None
+    """How long to wait for an answer, where it may take longer than by default."""
+
+    def environment(self) -> dict[str, str]:
+        """The environment of the contender, which has nothing of whoever runs the benchmark."""
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith("HOOKLINE_")}
+        # Go and OpenSSL, which Python has its TLS from, both look at this one.
+        return inherited | ({"SSL_CERT_FILE": str(self.authority)} if self.authority else {})
 
 
 class Contender(ABC):
@@ -224,7 +234,9 @@ class Hookline(Contender):
         return {
             "kafka": {"servers": [task.servers], "topics": [task.topic], "group_id": task.group_id}
             | self.kafka_settings,
-            "deliver": {"url": task.url, "in_flight": task.in_flight} | self.deliver_settings,
+            "deliver": {"url": task.url, "in_flight": task.in_flight}
+            | ({"timeout": task.timeout_seconds} if task.timeout_seconds else {})
+            | self.deliver_settings,
             "console": {"listen": f"127.0.0.1:{task.console_port}"},
         }
 

@@ -96,8 +96,7 @@ def measure(contender: Contender, task: Task, receiver: Receiver) -> Measurement
             stdout=output,
             stderr=output,
             cwd=task.folder,
-            # Settings of whoever runs the benchmark are none of ours.
-            env={name: value for name, value in os.environ.items() if not name.startswith("HOOKLINE_")},
+            env=task.environment(),
             start_new_session=True,
         )
         try:

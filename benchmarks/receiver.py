@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from string import Template
 
+import trustme
+
 from benchmarks.errors import BenchmarkError
 
 _FOLDER = Path(__file__).parent / "nginx"
@@ -76,11 +78,15 @@ def free_port() -> int:
 class Receiver:
     """A running nginx; made by `receiver()`."""
 
-    def __init__(self, pid: int, port: int) -> None:
+    def __init__(self, pid: int, port: int, tls_port: int, authority: Path) -> None:
         self.pid = pid
         """The master process; the workers are its children."""
         self.url = f"http://127.0.0.1:{port}/check"
         """Where records go."""
+        self.tls_url = f"https://127.0.0.1:{tls_port}/check"
+        """Where records go with TLS."""
+        self.authority = authority
+        """The certificate that the one of `tls_url` is to be trusted by, PEM."""
         self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
 
     def _get(self, path: str) -> dict[str, float]:
@@ -109,13 +115,19 @@ class Receiver:
 
 
 @contextlib.contextmanager
-def receiver(nginx: Installation, folder: Path, delay_ms: float) -> Iterator[Receiver]:
+def receiver(nginx: Installation, folder: Path, delay_ms: float, slow_seconds: float = 0.0) -> Iterator[Receiver]:
     """Run a receiver that answers after `delay_ms`, in a folder of its own; ended when the context is left.
+
+    One record in 100,000 takes `slow_seconds` in its place, unless that is 0.
 
     Raises BenchmarkError when it does not answer within ten seconds.
     """
     folder.mkdir(parents=True)
-    port = free_port()
+    port, tls_port = free_port(), free_port()
+    authority, certificate = folder / "authority.pem", folder / "certificate.pem"
+    issuer = trustme.CA()
+    issuer.cert_pem.write_to_path(str(authority))
+    issuer.issue_cert("127.0.0.1").private_key_and_cert_chain_pem.write_to_path(str(certificate))
     workers = os.cpu_count() or 1
     configuration = Template((_FOLDER / "nginx.conf").read_text()).substitute(
         load_modules=nginx.load_modules,
@@ -123,14 +135,17 @@ def receiver(nginx: Installation, folder: Path, delay_ms: float) -> Iterator[Rec
         folder=folder,
         lua_folder=_FOLDER,
         port=port,
+        tls_port=tls_port,
+        certificate=certificate,
         delay_seconds=delay_ms / 1000,
+        slow_seconds=slow_seconds,
     )
     (folder / "nginx.conf").write_text(configuration)
     with (folder / "output.log").open("wb") as output:
         command = [nginx.program, "-p", str(folder), "-c", str(folder / "nginx.conf"), "-e", str(folder / "error.log")]
         process = subprocess.Popen(command, stdout=output, stderr=output, start_new_session=True)
     try:
-        service = Receiver(process.pid, port)
+        service = Receiver(process.pid, port, tls_port, authority)
         _wait_until_it_answers(service, process, folder)
         yield service
     finally:

@@ -111,7 +111,7 @@ def judge(scenario: Scenario, match: Match, pairs: Sequence[Pair]) -> Verdict:
         outcome = Outcome.MET if all(kept) else Outcome.MISSED
     ours = pairs[0][0].contender
     return Verdict(
-        scenario.name, ours, match.against, outcome, "; ".join([rate_text, cpu_text, whole_text, *problems]), rate, cpu
+        scenario.name, ours, match.label, outcome, "; ".join([rate_text, cpu_text, whole_text, *problems]), rate, cpu
     )
 
 
@@ -148,7 +148,7 @@ def table(scenario: Scenario, runs: Sequence[Measurement], titles: dict[str, str
             f"{statistics.median([run.receiver_cpu_microseconds for run in mine]):,.1f}",
         )
         rows.append(
-            f"{titles[name]:22}"
+            f"{titles.get(name, name):22}"
             + "".join(f"{cell:>{width}}" for cell, width in zip(cells, _COLUMN_WIDTHS, strict=True))
         )
     return f"{scenario.title} (medians)\n" + "\n".join(rows)

@@ -32,6 +32,13 @@ class Match:
     """How many records it delivers, when a whole topic would take it too long."""
     quick: bool = True
     """Whether it takes part when there are only minutes."""
+    slow_seconds: float | None = None
+    """What one record in 100,000 takes for this contender; what the scenario says for None."""
+
+    @property
+    def label(self) -> str:
+        """Who it is, and what is different for it."""
+        return self.against if self.slow_seconds is None else f"{self.against} without slow records"
 
 
 @dataclass(frozen=True)
@@ -49,6 +56,10 @@ class Scenario:
     matches: tuple[Match, ...]
     ours: str = "hookline"
     """Who is compared with them."""
+    tls: bool = False
+    """Whether the service is behind https."""
+    slow_seconds: float = 0.0
+    """What one record in 100,000 takes, in place of `delay_ms`; 0 for none."""
 
 
 _RECORDS = 600_000
@@ -102,6 +113,30 @@ SCENARIOS: tuple[Scenario, ...] = (
         in_flight=64,
         delay_ms=0,
         matches=(Match("go-net-http", rate_at_least=1.0, cpu_at_most=1.0),),
+    ),
+    Scenario(
+        name="tls-64",
+        title="TLS to the service, answer at once, 64 in flight",
+        topic=TopicShape(_RECORDS),
+        quick_records=0,
+        in_flight=64,
+        delay_ms=0,
+        matches=(Match("go-net-http", cpu_at_most=1.0),),
+        tls=True,
+    ),
+    Scenario(
+        name="slow-record",
+        title="answer after 5 ms, 512 in flight, 100,003 keys, one record in 100,000 takes 10 s",
+        topic=TopicShape(_RECORDS, keys=100_003),
+        quick_records=0,
+        in_flight=512,
+        delay_ms=5,
+        matches=(
+            Match("hookline", rate_at_least=0.95, slow_seconds=0),
+            Match("parallel-consumer"),
+            Match("parallel-consumer", slow_seconds=0),
+        ),
+        slow_seconds=10,
     ),
     Scenario(
         name="clients",

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from benchmarks.contenders import CONTENDERS, Task
@@ -76,9 +78,15 @@ class Suite:
         failures: dict[Match, str] = {}
         if able:
             topic = self._topics.topic(scenario.topic)
-            with receiver(self._nginx, self._folder / scenario.name, scenario.delay_ms) as service:
+            with contextlib.ExitStack() as stack:
+                services = {
+                    slow: stack.enter_context(
+                        receiver(self._nginx, self._folder / f"{scenario.name}-{slow:g}", scenario.delay_ms, slow)
+                    )
+                    for slow in {scenario.slow_seconds, *(_slow_seconds(scenario, match) for match in able)}
+                }
                 for _ in range(self._rounds):
-                    self._run_round(scenario, topic, service, pairs, failures)
+                    self._run_round(scenario, topic, services, pairs, failures)
         if measured:
             print(table(scenario, measured, {name: each.title for name, each in CONTENDERS.items()}))
         for match in scenario.matches:
@@ -88,7 +96,7 @@ class Suite:
         self,
         scenario: Scenario,
         topic: str,
-        service: Receiver,
+        services: Mapping[float, Receiver],
         pairs: dict[Match, list[Pair]],
         failures: dict[Match, str],
     ) -> None:
@@ -99,9 +107,11 @@ class Suite:
                 continue
             try:
                 if ours is None or not self._quick:
+                    service = services[scenario.slow_seconds]
                     ours = self._run(scenario, scenario.ours, topic, service, scenario.topic.records)
                 records = min(match.records or scenario.topic.records, scenario.topic.records)
-                theirs = self._run(scenario, match.against, topic, service, records)
+                service = services[_slow_seconds(scenario, match)]
+                theirs = self._run(scenario, match.against, topic, service, records, match.label)
             except BenchmarkError as error:
                 failures[match] = str(error)
                 print(f"  {error}", flush=True)
@@ -113,12 +123,14 @@ class Suite:
     ) -> Verdict:
         missing = [self._unusable[name] for name in (scenario.ours, match.against) if name in self._unusable]
         if missing:
-            return Verdict(scenario.name, scenario.ours, match.against, Outcome.SKIPPED, missing[0])
+            return Verdict(scenario.name, scenario.ours, match.label, Outcome.SKIPPED, missing[0])
         if match in failures:
-            return Verdict(scenario.name, scenario.ours, match.against, Outcome.FAILED, failures[match].splitlines()[0])
+            return Verdict(scenario.name, scenario.ours, match.label, Outcome.FAILED, failures[match].splitlines()[0])
         return judge(scenario, match, pairs[match])
 
-    def _run(self, scenario: Scenario, name: str, topic: str, service: Receiver, records: int) -> Measurement:
+    def _run(
+        self, scenario: Scenario, name: str, topic: str, service: Receiver, records: int, label: str = ""
+    ) -> Measurement:
         contender = CONTENDERS[name]
         measured = self.runs[scenario.name]
         # Also those that failed count, of which there is no measurement.
@@ -129,13 +141,19 @@ class Suite:
             servers=self._servers,
             topic=topic,
             group_id=f"benchmark-{uuid.uuid4()}",
-            url=service.url,
+            url=service.tls_url if scenario.tls else service.url,
             in_flight=scenario.in_flight,
             records=records,
             console_port=free_port(),
             folder=folder,
+            authority=service.authority if scenario.tls else None,
+            timeout_seconds=3 * scenario.slow_seconds or None,
         )
-        run = measure(contender, task, service)
+        run = replace(measure(contender, task, service), contender=label or name)
         measured.append(run)
-        print(run_line(contender.title, run), flush=True)
+        print(run_line(contender.title if label in {"", name} else label, run), flush=True)
         return run
+
+
+def _slow_seconds(scenario: Scenario, match: Match) -> float:
+    return scenario.slow_seconds if match.slow_seconds is None else match.slow_seconds
