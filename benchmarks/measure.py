@@ -53,6 +53,9 @@ class Measurement:
     """The share of the machine's processors that was used by what is no part of the benchmark."""
     stolen_cpu_share: float
     """The share that the host of a virtual machine gave to others, as far as it tells."""
+    latency_p50_ms: float = 0.0
+    """From writing a record to its arrival at the receiver, without those of the start; 0 when it was not measured."""
+    latency_p99_ms: float = 0.0
     problems: list[str] = field(default_factory=list)
     """What makes the run void: exit status, lag, lost records."""
 
@@ -112,7 +115,7 @@ def measure(contender: Contender, task: Task, receiver: Receiver) -> Measurement
             if process.returncode is None:
                 process.kill()
                 process.wait()
-    account = receiver.account()
+    account, latencies = receiver.account(), receiver.latencies_ms()
     steady = _steady(samples, task.records)
     foreign = (after.machine - before.machine) - (after.benchmark - before.benchmark)
     available = (after.seconds - before.seconds) * (os.cpu_count() or 1)
@@ -130,6 +133,8 @@ def measure(contender: Contender, task: Task, receiver: Receiver) -> Measurement
         receiver_cpu_microseconds=(after.receiver - before.receiver) * 1e6 / task.records,
         foreign_cpu_share=max(foreign / available, 0.0),
         stolen_cpu_share=(after.stolen - before.stolen) / available,
+        latency_p50_ms=latencies[0],
+        latency_p99_ms=latencies[1],
         problems=_problems(contender, task, account.answered, status),
     )
 
@@ -139,8 +144,12 @@ def _watch(pid: int, task: Task, receiver: Receiver) -> tuple[list[_Sample], int
     samples: list[_Sample] = []
     memory = 0
     progress, progress_seconds = 0, time.monotonic()
+    is_warm = False
     while True:
         answered = receiver.account().answered
+        if not is_warm and answered >= _STEADY_FROM * task.records:
+            is_warm = True
+            receiver.forget_latencies()
         now = time.monotonic()
         gone = os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
         if not gone:

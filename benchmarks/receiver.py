@@ -109,16 +109,28 @@ class Receiver:
             peak_in_flight=int(figures["peak_in_flight"]),
         )
 
+    def latencies_ms(self) -> tuple[float, float]:
+        """The median and the 99th percentile of how long ago records had been written; 0 when they don't say."""
+        figures = self._get("/latencies")
+        return figures["p50"], figures["p99"]
+
+    def forget_latencies(self) -> None:
+        """Count latencies anew."""
+        self._get("/forget_latencies")
+
     def reset(self) -> None:
         """Start a new account; only when nothing is in flight."""
         self._get("/reset")
 
 
 @contextlib.contextmanager
-def receiver(nginx: Installation, folder: Path, delay_ms: float, slow_seconds: float = 0.0) -> Iterator[Receiver]:
+def receiver(
+    nginx: Installation, folder: Path, delay_ms: float, slow_seconds: float = 0.0, *, steady: bool = False
+) -> Iterator[Receiver]:
     """Run a receiver that answers after `delay_ms`, in a folder of its own; ended when the context is left.
 
-    One record in 100,000 takes `slow_seconds` in its place, unless that is 0.
+    One record in 100,000 takes `slow_seconds` in its place, unless that is 0. With `steady` it takes account of how
+    long ago records were written.
 
     Raises BenchmarkError when it does not answer within ten seconds.
     """
@@ -139,6 +151,7 @@ def receiver(nginx: Installation, folder: Path, delay_ms: float, slow_seconds: f
         certificate=certificate,
         delay_seconds=delay_ms / 1000,
         slow_seconds=slow_seconds,
+        steady=str(steady).lower(),
     )
     (folder / "nginx.conf").write_text(configuration)
     with (folder / "output.log").open("wb") as output:

@@ -84,6 +84,14 @@ def _steady_cpu(run: Measurement) -> float:
     return steady or run.cpu_microseconds
 
 
+def _latency_p50(run: Measurement) -> float:
+    return run.latency_p50_ms
+
+
+def _latency_p99(run: Measurement) -> float:
+    return run.latency_p99_ms
+
+
 def judge(scenario: Scenario, match: Match, pairs: Sequence[Pair]) -> Verdict:
     """The verdict on a match that was run at least once.
 
@@ -103,6 +111,12 @@ def judge(scenario: Scenario, match: Match, pairs: Sequence[Pair]) -> Verdict:
     if match.cpu_at_most is not None:
         kept.append(cpu.of_medians <= match.cpu_at_most)
         cpu_text += f", wanted at most {match.cpu_at_most:g}"
+    latency_texts = []
+    if match.latency_at_most is not None:
+        for name, figure in (("p50", _latency_p50), ("p99", _latency_p99)):
+            latency = ratio(pairs, figure)
+            kept.append(latency.of_medians <= match.latency_at_most)
+            latency_texts.append(f"{name} {latency}, wanted at most {match.latency_at_most:g}")
     if problems:
         outcome = Outcome.VOID
     elif not kept:
@@ -111,13 +125,21 @@ def judge(scenario: Scenario, match: Match, pairs: Sequence[Pair]) -> Verdict:
         outcome = Outcome.MET if all(kept) else Outcome.MISSED
     ours = pairs[0][0].contender
     return Verdict(
-        scenario.name, ours, match.label, outcome, "; ".join([rate_text, cpu_text, whole_text, *problems]), rate, cpu
+        scenario.name,
+        ours,
+        match.label,
+        outcome,
+        "; ".join([*latency_texts, rate_text, cpu_text, whole_text, *problems]),
+        rate,
+        cpu,
     )
 
 
 def run_line(title: str, run: Measurement) -> str:
     """One run, as it is printed when it ended."""
     notes = list(run.problems)
+    if run.latency_p99_ms:
+        notes.append(f"p50 {run.latency_p50_ms:.1f} ms, p99 {run.latency_p99_ms:.1f} ms from writing to arrival")
     if run.repeated:
         notes.append(f"{run.repeated:,} repeated")
     if run.foreign_cpu_share > _FOREIGN_CPU_SHARE_THAT_MATTERS:

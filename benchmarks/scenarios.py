@@ -34,6 +34,8 @@ class Match:
     """Whether it takes part when there are only minutes."""
     slow_seconds: float | None = None
     """What one record in 100,000 takes for this contender; what the scenario says for None."""
+    latency_at_most: float | None = None
+    """The median and the 99th percentile of our latencies, as multiples of its; for scenarios with a `rate`."""
 
     @property
     def label(self) -> str:
@@ -60,6 +62,8 @@ class Scenario:
     """Whether the service is behind https."""
     slow_seconds: float = 0.0
     """What one record in 100,000 takes, in place of `delay_ms`; 0 for none."""
+    rate: float | None = None
+    """Records are written at so many a second while they are delivered; None for a topic that is full before."""
 
 
 _RECORDS = 600_000
@@ -113,6 +117,16 @@ SCENARIOS: tuple[Scenario, ...] = (
         in_flight=64,
         delay_ms=0,
         matches=(Match("go-net-http", rate_at_least=1.0, cpu_at_most=1.0),),
+    ),
+    Scenario(
+        name="steady-1000",
+        title="1,000 records a second, answer at once",
+        topic=TopicShape(30_000),
+        quick_records=0,
+        in_flight=64,
+        delay_ms=0,
+        matches=(Match("go-net-http", latency_at_most=1.1),),
+        rate=1_000,
     ),
     Scenario(
         name="tls-64",

@@ -14,7 +14,7 @@ from benchmarks.measure import Measurement, measure
 from benchmarks.receiver import Installation, Receiver, free_port, receiver
 from benchmarks.report import Outcome, Pair, Verdict, judge, run_line, table
 from benchmarks.scenarios import Match, Scenario
-from benchmarks.topics import Topics
+from benchmarks.topics import Topics, written_steadily
 
 
 class Suite:
@@ -77,11 +77,17 @@ class Suite:
         pairs: dict[Match, list[Pair]] = {match: [] for match in able}
         failures: dict[Match, str] = {}
         if able:
-            topic = self._topics.topic(scenario.topic)
+            topic = "" if scenario.rate else self._topics.topic(scenario.topic)
             with contextlib.ExitStack() as stack:
                 services = {
                     slow: stack.enter_context(
-                        receiver(self._nginx, self._folder / f"{scenario.name}-{slow:g}", scenario.delay_ms, slow)
+                        receiver(
+                            self._nginx,
+                            self._folder / f"{scenario.name}-{slow:g}",
+                            scenario.delay_ms,
+                            slow,
+                            steady=bool(scenario.rate),
+                        )
                     )
                     for slow in {scenario.slow_seconds, *(_slow_seconds(scenario, match) for match in able)}
                 }
@@ -149,7 +155,11 @@ class Suite:
             authority=service.authority if scenario.tls else None,
             timeout_seconds=3 * scenario.slow_seconds or None,
         )
-        run = replace(measure(contender, task, service), contender=label or name)
+        with contextlib.ExitStack() as stack:
+            if scenario.rate:
+                task = replace(task, topic=self._topics.empty_topic(scenario.topic))
+                stack.enter_context(written_steadily(self._servers, task.topic, scenario.topic, scenario.rate))
+            run = replace(measure(contender, task, service), contender=label or name)
         measured.append(run)
         print(run_line(contender.title if label in {"", name} else label, run), flush=True)
         return run

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import threading
 import time
+from collections.abc import Iterator
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]
@@ -55,17 +58,29 @@ class Topics:
         except KafkaException as error:
             raise BenchmarkError(f"topic {name} could not be made at {self._servers}: {error}") from error
 
+    def empty_topic(self, shape: TopicShape) -> str:
+        """The name of a new topic of that shape without any record; raises BenchmarkError likewise."""
+        name = f"charging_sessions_steady_{time.time_ns()}"
+        self._create(name, shape.partitions)
+        return name
+
     def _fill(self, name: str, shape: TopicShape) -> None:
-        failures: list[KafkaError] = []
+        filling = _Writer(self._servers, name, linger_ms=20)
+        for number in range(shape.records):
+            filling.write(number, value(number, shape.value_bytes), shape)
+        filling.end()
 
-        def note(error: KafkaError | None, _message: object) -> None:
-            if error is not None:
-                failures.append(error)
 
-        producer = Producer(
+class _Writer:
+    """A producer that remembers what failed."""
+
+    def __init__(self, servers: str, topic: str, linger_ms: float) -> None:
+        self._topic = topic
+        self._failures: list[KafkaError] = []
+        self._producer = Producer(
             {
-                "bootstrap.servers": self._servers,
-                "linger.ms": 20,
+                "bootstrap.servers": servers,
+                "linger.ms": linger_ms,
                 "batch.size": 1_000_000,
                 "queue.buffering.max.kbytes": 262_144,
                 "partitioner": "murmur2_random",  # as Java producers choose partitions
@@ -73,19 +88,58 @@ class Topics:
                 "enable.idempotence": True,  # so that no retry changes the number of records
             }
         )
+
+    def write(self, number: int, body: bytes, shape: TopicShape) -> None:
+        """Queue one record, waiting for room when the queue is full."""
+        key = b"driver-%d" % (number % shape.keys)
+        while True:
+            try:
+                self._producer.produce(self._topic, body, key, on_delivery=self._note)
+                break
+            except BufferError:
+                self._producer.poll(0.1)
+        if number % 1_000 == 0:
+            self._producer.poll(0)
+
+    def end(self) -> None:
+        """Wait until all is written; raises BenchmarkError when it was not."""
+        left = self._producer.flush(_TIMEOUT_SECONDS)
+        if self._failures or left:
+            raise BenchmarkError(
+                f"topic {self._topic}: {len(self._failures)} records failed, {left} were not sent: {self._failures[:1]}"
+            )
+
+    def _note(self, error: KafkaError | None, _message: object) -> None:
+        if error is not None:
+            self._failures.append(error)
+
+
+@contextlib.contextmanager
+def written_steadily(servers: str, topic: str, shape: TopicShape, rate: float) -> Iterator[None]:
+    """Write the records of a shape at so many a second, from a thread, while the context lasts.
+
+    The value of each says in `written_at` when it was handed to the producer, in seconds since 1970.
+    """
+    ended = threading.Event()
+
+    def write() -> None:
+        writer = _Writer(servers, topic, linger_ms=0)
+        started = time.monotonic()
         for number in range(shape.records):
-            key = b"driver-%d" % (number % shape.keys)
-            while True:
-                try:
-                    producer.produce(name, value(number, shape.value_bytes), key, on_delivery=note)
-                    break
-                except BufferError:
-                    producer.poll(0.1)
-            if number % 1_000 == 0:
-                producer.poll(0)
-        left = producer.flush(_TIMEOUT_SECONDS)
-        if failures or left:
-            raise BenchmarkError(f"topic {name}: {len(failures)} records failed, {left} were not sent: {failures[:1]}")
+            wait = started + number / rate - time.monotonic()
+            if wait > 0 and ended.wait(wait):
+                break
+            stamped = b'{"written_at": %.6f, ' % time.time()
+            writer.write(number, stamped + value(number, shape.value_bytes - len(stamped) + 1)[1:], shape)
+        writer.end()
+
+    thread = threading.Thread(target=write, name="steady writer")
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
 
 
 def lag(servers: str, group_id: str, topic: str) -> int:

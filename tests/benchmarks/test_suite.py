@@ -24,7 +24,7 @@ def test_runs_that_fail_do_not_keep_the_other_pairs_from_being_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     @contextmanager
-    def no_receiver(*_: object) -> Iterator[Receiving]:
+    def no_receiver(*_: object, **__: object) -> Iterator[Receiving]:
         yield Receiving()
 
     def failing(*_: object) -> Any:
