@@ -44,7 +44,7 @@ test: lint ## all checks and tests; the quick ones also compiled, on another Pyt
 	folder=.cache/$$kind-`"$$other" -c 'import sys; print("%d.%d" % sys.version_info[:2])'`; \
 	$(MAKE) --no-print-directory PYTHON="$$other" $$folder/.installed && \
 	echo "The quick tests once more, with $$folder" && \
-	$$folder/bin/python -m pytest $(QUICK_TESTS)
+	$$folder/bin/python -m pytest $(QUICK_TESTS) --hypothesis-profile=brief
 
 check: lint ## format, lint, types and the quick tests, in under a minute
 	$(BIN)/python -m pytest $(QUICK_TESTS) --hypothesis-profile=brief

@@ -14,9 +14,9 @@ local function now()
     return tonumber(moment.seconds) + tonumber(moment.microseconds) / 1e6
 end
 
-local steps_a_decade = 40
+local steps_a_decade = 200
 
--- Counts how long ago the record was written, if it says so, in steps of 6 % from a tenth of a millisecond on.
+-- Counts how long ago the record was written, if it says so, in steps of 1.2 % from a tenth of a millisecond on.
 local function note_latency(body)
     local written_at = string.match(body, '^{"written_at": ([%d.]+)')
     if written_at then
