@@ -7,11 +7,13 @@ told how many records to deliver and ends by itself after them, or is ended by S
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import shutil
 import subprocess
 import sys
 import sysconfig
+import urllib.request
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from pathlib import Path
@@ -74,6 +76,11 @@ class Contender(ABC):
 
     def build(self) -> None:  # noqa: B027 - most have nothing to build
         """Make it ready to run; does nothing when its sources did not change. Raises BenchmarkError."""
+
+    def attempt_p99_ms(self, task: Task) -> float:
+        """What it tells, while it runs, of how long its attempts took; 0 for one that tells nothing."""
+        del task
+        return 0.0
 
     @abstractmethod
     def command(self, task: Task) -> list[str]:
@@ -189,7 +196,7 @@ class ParallelConsumer(_Compiled):
 
     def command(self, task: Task) -> list[str]:
         class_path = f"{self.built}/libs/*:{self.built}"
-        arguments = [task.servers, task.topic, task.url, str(task.in_flight), str(task.records), "KEY"]
+        arguments = [task.servers, task.topic, task.url, str(task.in_flight), str(task.records), "KEY", task.group_id]
         return ["java", "-cp", class_path, "Peer", *arguments]
 
     def version(self) -> str:
@@ -240,6 +247,12 @@ class Hookline(Contender):
             "console": {"listen": f"127.0.0.1:{task.console_port}"},
         }
 
+    def attempt_p99_ms(self, task: Task) -> float:
+        console = f"http://127.0.0.1:{task.console_port}/api/v1/status"
+        with urllib.request.urlopen(console, timeout=10) as answer:
+            rates = json.load(answer)["rates"] or {}
+            return 1000 * float(rates.get("attempt_p99_seconds") or 0)
+
     def command(self, task: Task) -> list[str]:
         file = task.folder / "hookline.yaml"
         file.write_text(yaml.safe_dump(self.settings(task)))
@@ -276,6 +289,15 @@ class HooklineAiohttp(Hookline):
     deliver_settings: ClassVar[dict[str, str]] = {"sender": "aiohttp"}
 
 
+class HooklineLibrdkafkaAiohttp(Hookline):
+    """With librdkafka, and aiohttp in place of the sender written here."""
+
+    name = "hookline-librdkafka-aiohttp"
+    title = "Hookline, librdkafka, aiohttp"
+    kafka_settings: ClassVar[dict[str, str]] = {"client": "librdkafka"}
+    deliver_settings: ClassVar[dict[str, str]] = {"sender": "aiohttp"}
+
+
 class HooklineWorkers(Hookline):
     """Two worker processes that have as many requests under way together as one has alone."""
 
@@ -298,6 +320,7 @@ CONTENDERS: dict[str, Contender] = {
         HooklineAiokafka(),
         HooklineLibrdkafka(),
         HooklineAiohttp(),
+        HooklineLibrdkafkaAiohttp(),
         HooklineWorkers(),
         DocumentedLoop(),
         GoNetHttp(),

@@ -54,8 +54,12 @@ class Measurement:
     stolen_cpu_share: float
     """The share that the host of a virtual machine gave to others, as far as it tells."""
     latency_p50_ms: float = 0.0
-    """From writing a record to its arrival at the receiver, without those of the start; 0 when it was not measured."""
+    """As the receiver took account of latencies, without those of the start; 0 when it did not."""
     latency_p99_ms: float = 0.0
+    attempt_p99_ms: float = 0.0
+    """Of the last ten seconds, as the contender tells it; 0 when it does not."""
+    resumed_seconds: float = 0.0
+    """From the start after having been killed to the first request; 0 when nobody was killed."""
     problems: list[str] = field(default_factory=list)
     """What makes the run void: exit status, lag, lost records."""
 
@@ -106,6 +110,7 @@ def measure(contender: Contender, task: Task, receiver: Receiver) -> Measurement
             before = _Surroundings.now(receiver)
             samples, memory = _watch(process.pid, task, receiver)
             after = _Surroundings.now(receiver)
+            attempt_p99_ms = contender.attempt_p99_ms(task)
             if not contender.ends_itself:
                 process.send_signal(signal.SIGTERM)
             usage, status = _wait(process)
@@ -135,6 +140,7 @@ def measure(contender: Contender, task: Task, receiver: Receiver) -> Measurement
         stolen_cpu_share=(after.stolen - before.stolen) / available,
         latency_p50_ms=latencies[0],
         latency_p99_ms=latencies[1],
+        attempt_p99_ms=attempt_p99_ms,
         problems=_problems(contender, task, account.answered, status),
     )
 

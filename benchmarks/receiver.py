@@ -110,7 +110,7 @@ class Receiver:
         )
 
     def latencies_ms(self) -> tuple[float, float]:
-        """The median and the 99th percentile of how long ago records had been written; 0 when they don't say."""
+        """The median and the 99th percentile of what latencies it takes account of; 0 when of none."""
         figures = self._get("/latencies")
         return figures["p50"], figures["p99"]
 
@@ -125,12 +125,12 @@ class Receiver:
 
 @contextlib.contextmanager
 def receiver(
-    nginx: Installation, folder: Path, delay_ms: float, slow_seconds: float = 0.0, *, steady: bool = False
+    nginx: Installation, folder: Path, delay_ms: float, slow_seconds: float = 0.0, latencies_since: str = ""
 ) -> Iterator[Receiver]:
     """Run a receiver that answers after `delay_ms`, in a folder of its own; ended when the context is left.
 
-    One record in 100,000 takes `slow_seconds` in its place, unless that is 0. With `steady` it takes account of how
-    long ago records were written.
+    One record in 100,000 takes `slow_seconds` in its place, unless that is 0. It takes account of latencies since
+    records were "written", since they were "received", or of none.
 
     Raises BenchmarkError when it does not answer within ten seconds.
     """
@@ -151,7 +151,7 @@ def receiver(
         certificate=certificate,
         delay_seconds=delay_ms / 1000,
         slow_seconds=slow_seconds,
-        steady=str(steady).lower(),
+        latencies_since=latencies_since,
     )
     (folder / "nginx.conf").write_text(configuration)
     with (folder / "output.log").open("wb") as output:

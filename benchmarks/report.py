@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -92,6 +93,18 @@ def _latency_p99(run: Measurement) -> float:
     return run.latency_p99_ms
 
 
+def _start(run: Measurement) -> float:
+    return run.first_request_seconds
+
+
+def _resumed(run: Measurement) -> float:
+    return run.resumed_seconds
+
+
+def _repeated(run: Measurement) -> float:
+    return max(run.repeated, 1)  # so that none at all has a ratio too
+
+
 def judge(scenario: Scenario, match: Match, pairs: Sequence[Pair]) -> Verdict:
     """The verdict on a match that was run at least once.
 
@@ -111,12 +124,24 @@ def judge(scenario: Scenario, match: Match, pairs: Sequence[Pair]) -> Verdict:
     if match.cpu_at_most is not None:
         kept.append(cpu.of_medians <= match.cpu_at_most)
         cpu_text += f", wanted at most {match.cpu_at_most:g}"
-    latency_texts = []
-    if match.latency_at_most is not None:
-        for name, figure in (("p50", _latency_p50), ("p99", _latency_p99)):
-            latency = ratio(pairs, figure)
-            kept.append(latency.of_medians <= match.latency_at_most)
-            latency_texts.append(f"{name} {latency}, wanted at most {match.latency_at_most:g}")
+    other_texts = []
+    for name, figure, bar in (
+        ("p50", _latency_p50, match.latency_at_most),
+        ("p99", _latency_p99, match.latency_at_most),
+        ("start", _start, match.start_at_most),
+        ("repeated", _repeated, match.repeated_at_most),
+        ("start after the kill", _resumed, match.resumed_at_most),
+    ):
+        if bar is not None:
+            other = ratio(pairs, figure)
+            kept.append(other.of_medians <= bar)
+            other_texts.append(f"{name} {other}, wanted at most {bar:g}")
+    if match.attempt_p99_at_most is not None:
+        own = statistics.median(our.attempt_p99_ms / (our.latency_p99_ms or math.inf) for our, _ in pairs)
+        kept.append(0 < own <= match.attempt_p99_at_most)
+        other_texts.append(
+            f"p99 of attempts {own:.2f} x the service's own, wanted at most {match.attempt_p99_at_most:g}"
+        )
     if problems:
         outcome = Outcome.VOID
     elif not kept:
@@ -129,7 +154,7 @@ def judge(scenario: Scenario, match: Match, pairs: Sequence[Pair]) -> Verdict:
         ours,
         match.label,
         outcome,
-        "; ".join([*latency_texts, rate_text, cpu_text, whole_text, *problems]),
+        "; ".join([*other_texts, rate_text, cpu_text, whole_text, *problems]),
         rate,
         cpu,
     )
@@ -139,7 +164,11 @@ def run_line(title: str, run: Measurement) -> str:
     """One run, as it is printed when it ended."""
     notes = list(run.problems)
     if run.latency_p99_ms:
-        notes.append(f"p50 {run.latency_p50_ms:.1f} ms, p99 {run.latency_p99_ms:.1f} ms from writing to arrival")
+        notes.append(f"latency at the service p50 {run.latency_p50_ms:.1f} ms, p99 {run.latency_p99_ms:.1f} ms")
+    if run.attempt_p99_ms and run.latency_p99_ms:
+        notes.append(f"attempts p99 {run.attempt_p99_ms:.1f} ms")
+    if run.resumed_seconds:
+        notes.append(f"killed and started again, first after {run.resumed_seconds:.2f} s")
     if run.repeated:
         notes.append(f"{run.repeated:,} repeated")
     if run.foreign_cpu_share > _FOREIGN_CPU_SHARE_THAT_MATTERS:

@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from benchmarks.commands import compare_commands
 from benchmarks.contenders import CONTENDERS
 from benchmarks.errors import BenchmarkError
 from benchmarks.receiver import find_nginx
@@ -114,6 +115,8 @@ def main(arguments: list[str]) -> int:
             suite = Suite(options.scenarios, options.rounds, servers, nginx, folder, quick=options.quick)
             suite.prepare()
             suite.run()
+            if any(scenario.name == "start" for scenario in options.scenarios):
+                suite.verdicts.append(compare_commands(options.rounds))
         except (BenchmarkError, HooklineError) as error:
             print(error)
             return 1

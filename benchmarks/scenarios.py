@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -16,6 +17,20 @@ class TopicShape:
     partitions: int = 4
     keys: int = 977
     """How many keys, in turn; a prime number, so that they do not fall in step with anything."""
+    hole: int = 0
+    """How many offsets are missing between the halves of each partition, as compaction leaves them."""
+
+
+@dataclass(frozen=True)
+class Difference:
+    """What one side of a comparison has otherwise than its scenario says; None for what is the same."""
+
+    title: str
+    """How it is told."""
+    topic: TopicShape | None = None
+    in_flight: int | None = None
+    delay_ms: float | None = None
+    slow_seconds: float | None = None
 
 
 @dataclass(frozen=True)
@@ -32,15 +47,23 @@ class Match:
     """How many records it delivers, when a whole topic would take it too long."""
     quick: bool = True
     """Whether it takes part when there are only minutes."""
-    slow_seconds: float | None = None
-    """What one record in 100,000 takes for this contender; what the scenario says for None."""
     latency_at_most: float | None = None
     """The median and the 99th percentile of our latencies, as multiples of its; for scenarios with a `rate`."""
+    attempt_p99_at_most: float | None = None
+    """The 99th percentile of our attempts, as we tell it, as a multiple of the service's own; for "received"."""
+    start_at_most: float | None = None
+    """From the start of our process to its first request, as a multiple of its."""
+    repeated_at_most: float | None = None
+    """Requests beyond the number of records, as a multiple of its; for scenarios with `killed`."""
+    resumed_at_most: float | None = None
+    """From our second start to the first request after it, as a multiple of its; for scenarios with `killed`."""
+    but: Difference | None = None
+    """What is different for this contender."""
 
     @property
     def label(self) -> str:
         """Who it is, and what is different for it."""
-        return self.against if self.slow_seconds is None else f"{self.against} without slow records"
+        return self.against if self.but is None else f"{self.against} {self.but.title}"
 
 
 @dataclass(frozen=True)
@@ -64,10 +87,35 @@ class Scenario:
     """What one record in 100,000 takes, in place of `delay_ms`; 0 for none."""
     rate: float | None = None
     """Records are written at so many a second while they are delivered; None for a topic that is full before."""
+    latencies_since: str = ""
+    """Whether the service takes account of latencies since records were "written", since it "received" them, or not."""
+    killed: bool = False
+    """Whether the contender is killed when half of the records are delivered, and started again."""
+
+    def seen_by(self, match: Match) -> Scenario:
+        """The scenario as the other side of a match has it."""
+        if match.but is None:
+            return self
+        fields = ("topic", "in_flight", "delay_ms", "slow_seconds")
+        return replace(self, **{name: it for name in fields if (it := getattr(match.but, name)) is not None})
 
 
 _RECORDS = 600_000
 _QUICK_RECORDS = 150_000
+_NO_SLOW_RECORDS = Difference("without slow records", slow_seconds=0)
+
+
+def _growth(name: str, title: str, grown: TopicShape, before: Difference, **scenario: Any) -> Scenario:
+    """Ourselves with more of something, against ourselves with less of it."""
+    return Scenario(
+        name=f"growth-{name}",
+        title=title,
+        topic=grown,
+        quick_records=0,
+        matches=(Match("hookline", cpu_at_most=1.25, but=before),),
+        **{"in_flight": 64, "delay_ms": 0} | scenario,
+    )
+
 
 SCENARIOS: tuple[Scenario, ...] = (
     Scenario(
@@ -107,7 +155,8 @@ SCENARIOS: tuple[Scenario, ...] = (
         quick_records=0,
         in_flight=4_000,
         delay_ms=50,
-        matches=(Match("go-net-http", rate_at_least=1.1),),
+        matches=(Match("go-net-http", rate_at_least=1.1, attempt_p99_at_most=1.2),),
+        latencies_since="received",
     ),
     Scenario(
         name="100kB-64",
@@ -127,6 +176,7 @@ SCENARIOS: tuple[Scenario, ...] = (
         delay_ms=0,
         matches=(Match("go-net-http", latency_at_most=1.1),),
         rate=1_000,
+        latencies_since="written",
     ),
     Scenario(
         name="tls-64",
@@ -146,30 +196,75 @@ SCENARIOS: tuple[Scenario, ...] = (
         in_flight=512,
         delay_ms=5,
         matches=(
-            Match("hookline", rate_at_least=0.95, slow_seconds=0),
+            Match("hookline", rate_at_least=0.95, but=_NO_SLOW_RECORDS),
             Match("parallel-consumer"),
-            Match("parallel-consumer", slow_seconds=0),
+            Match("parallel-consumer", but=_NO_SLOW_RECORDS),
         ),
         slow_seconds=10,
     ),
     Scenario(
-        name="clients",
-        title="both Kafka clients, answer at once, 64 in flight",
-        topic=TopicShape(_RECORDS),
+        name="restart",
+        title="killed with SIGKILL half way and started again; otherwise as slow-record",
+        topic=TopicShape(200_000, keys=100_003),
         quick_records=0,
-        in_flight=64,
-        delay_ms=0,
-        matches=(Match("hookline-librdkafka"),),
-        ours="hookline-aiokafka",
+        in_flight=512,
+        delay_ms=5,
+        matches=(Match("parallel-consumer", repeated_at_most=1.0, resumed_at_most=1.0),),
+        slow_seconds=10,
+        killed=True,
+    ),
+    _growth(
+        "partitions",
+        "400 partitions",
+        TopicShape(_RECORDS, partitions=400),
+        Difference("with 4", topic=TopicShape(_RECORDS)),
+    ),
+    _growth(
+        "keys",
+        "1,000,003 keys",
+        TopicShape(1_200_000, keys=1_000_003),
+        Difference("with 1,009", topic=TopicShape(1_200_000, keys=1_009)),
+    ),
+    _growth(
+        "in-flight",
+        "5,000 in flight, answer after 160 ms, 100,003 keys",
+        TopicShape(_RECORDS, keys=100_003),
+        Difference("with 64, after 2 ms", in_flight=64, delay_ms=2),
+        in_flight=5_000,
+        delay_ms=160,
+    ),
+    _growth(
+        "lag",
+        "5,000,000 records of lag",
+        TopicShape(5_000_000),
+        # Fewer are delivered before anything can be seen in clock ticks.
+        Difference("with 100,000", topic=TopicShape(100_000)),
+    ),
+    _growth(
+        "hole",
+        "a hole of 10,000,000 offsets",
+        # Each key once: compaction leaves one record a key.
+        TopicShape(200_000, keys=200_003, hole=10_000_000),
+        Difference("without", topic=TopicShape(200_000, keys=200_003)),
     ),
     Scenario(
-        name="senders",
-        title="both HTTP senders, answer at once, 64 in flight",
+        name="start",
+        title="from starting to the first request",
+        topic=TopicShape(10_000),
+        quick_records=0,
+        in_flight=64,
+        delay_ms=0,
+        matches=(Match("go-net-http", start_at_most=2.0),),
+    ),
+    Scenario(
+        name="clients-and-senders",
+        title="both Kafka clients with both HTTP senders, answer at once, 64 in flight",
         topic=TopicShape(_RECORDS),
         quick_records=0,
         in_flight=64,
         delay_ms=0,
-        matches=(Match("hookline-aiohttp"),),
+        matches=(Match("hookline-librdkafka"), Match("hookline-aiohttp"), Match("hookline-librdkafka-aiohttp")),
+        ours="hookline-aiokafka",
     ),
     Scenario(
         name="workers",

@@ -13,6 +13,7 @@ from benchmarks.errors import BenchmarkError
 from benchmarks.measure import Measurement, measure
 from benchmarks.receiver import Installation, Receiver, free_port, receiver
 from benchmarks.report import Outcome, Pair, Verdict, judge, run_line, table
+from benchmarks.restart import measure_restart
 from benchmarks.scenarios import Match, Scenario
 from benchmarks.topics import Topics, written_steadily
 
@@ -77,22 +78,22 @@ class Suite:
         pairs: dict[Match, list[Pair]] = {match: [] for match in able}
         failures: dict[Match, str] = {}
         if able:
-            topic = "" if scenario.rate else self._topics.topic(scenario.topic)
             with contextlib.ExitStack() as stack:
+                kinds = {_service_kind(each) for each in (scenario, *map(scenario.seen_by, able))}
                 services = {
-                    slow: stack.enter_context(
+                    (delay_ms, slow): stack.enter_context(
                         receiver(
                             self._nginx,
-                            self._folder / f"{scenario.name}-{slow:g}",
-                            scenario.delay_ms,
+                            self._folder / f"{scenario.name}-{delay_ms:g}-{slow:g}",
+                            delay_ms,
                             slow,
-                            steady=bool(scenario.rate),
+                            scenario.latencies_since,
                         )
                     )
-                    for slow in {scenario.slow_seconds, *(_slow_seconds(scenario, match) for match in able)}
+                    for delay_ms, slow in kinds
                 }
                 for _ in range(self._rounds):
-                    self._run_round(scenario, topic, services, pairs, failures)
+                    self._run_round(scenario, services, pairs, failures)
         if measured:
             print(table(scenario, measured, {name: each.title for name, each in CONTENDERS.items()}))
         for match in scenario.matches:
@@ -101,8 +102,7 @@ class Suite:
     def _run_round(
         self,
         scenario: Scenario,
-        topic: str,
-        services: Mapping[float, Receiver],
+        services: Mapping[tuple[float, float], Receiver],
         pairs: dict[Match, list[Pair]],
         failures: dict[Match, str],
     ) -> None:
@@ -113,11 +113,11 @@ class Suite:
                 continue
             try:
                 if ours is None or not self._quick:
-                    service = services[scenario.slow_seconds]
-                    ours = self._run(scenario, scenario.ours, topic, service, scenario.topic.records)
-                records = min(match.records or scenario.topic.records, scenario.topic.records)
-                service = services[_slow_seconds(scenario, match)]
-                theirs = self._run(scenario, match.against, topic, service, records, match.label)
+                    service = services[_service_kind(scenario)]
+                    ours = self._run(scenario, scenario.ours, service, scenario.topic.records)
+                seen = scenario.seen_by(match)
+                records = min(match.records or seen.topic.records, seen.topic.records)
+                theirs = self._run(seen, match.against, services[_service_kind(seen)], records, match.label)
             except BenchmarkError as error:
                 failures[match] = str(error)
                 print(f"  {error}", flush=True)
@@ -134,9 +134,7 @@ class Suite:
             return Verdict(scenario.name, scenario.ours, match.label, Outcome.FAILED, failures[match].splitlines()[0])
         return judge(scenario, match, pairs[match])
 
-    def _run(
-        self, scenario: Scenario, name: str, topic: str, service: Receiver, records: int, label: str = ""
-    ) -> Measurement:
+    def _run(self, scenario: Scenario, name: str, service: Receiver, records: int, label: str = "") -> Measurement:
         contender = CONTENDERS[name]
         measured = self.runs[scenario.name]
         # Also those that failed count, of which there is no measurement.
@@ -145,7 +143,7 @@ class Suite:
         folder.mkdir()
         task = Task(
             servers=self._servers,
-            topic=topic,
+            topic="" if scenario.rate else self._topics.topic(scenario.topic),
             group_id=f"benchmark-{uuid.uuid4()}",
             url=service.tls_url if scenario.tls else service.url,
             in_flight=scenario.in_flight,
@@ -159,11 +157,12 @@ class Suite:
             if scenario.rate:
                 task = replace(task, topic=self._topics.empty_topic(scenario.topic))
                 stack.enter_context(written_steadily(self._servers, task.topic, scenario.topic, scenario.rate))
-            run = replace(measure(contender, task, service), contender=label or name)
+            how = measure_restart if scenario.killed else measure
+            run = replace(how(contender, task, service), contender=label or name)
         measured.append(run)
         print(run_line(contender.title if label in {"", name} else label, run), flush=True)
         return run
 
 
-def _slow_seconds(scenario: Scenario, match: Match) -> float:
-    return scenario.slow_seconds if match.slow_seconds is None else match.slow_seconds
+def _service_kind(scenario: Scenario) -> tuple[float, float]:
+    return scenario.delay_ms, scenario.slow_seconds

@@ -6,15 +6,23 @@ import contextlib
 import json
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]
 
 from benchmarks.errors import BenchmarkError
 from benchmarks.scenarios import TopicShape
 
 _TIMEOUT_SECONDS = 30.0
+_COMPACTION_TIMEOUT_SECONDS = 180.0
+_SEGMENT_SECONDS = 1.0
+# Compacted as soon as the broker looks, which it does every 15 seconds.
+_COMPACTED = {
+    "cleanup.policy": "compact",
+    "min.cleanable.dirty.ratio": "0.01",
+    "segment.ms": str(int(_SEGMENT_SECONDS * 1000)),
+}
 
 
 def value(number: int, size_bytes: int) -> bytes:
@@ -46,29 +54,61 @@ class Topics:
         if shape not in self._made:
             name = f"charging_sessions_{shape.records}_{shape.value_bytes}_{shape.keys}_{time.time_ns()}"
             print(f"filling {name}: {shape.records:,} records of {shape.value_bytes:,} bytes", flush=True)
-            self._create(name, shape.partitions)
+            self._create(name, shape.partitions, _COMPACTED if shape.hole else {})
             self._fill(name, shape)
             self._made[shape] = name
         return self._made[shape]
 
-    def _create(self, name: str, partitions: int) -> None:
+    def _create(self, name: str, partitions: int, config: dict[str, str]) -> None:
         admin = AdminClient({"bootstrap.servers": self._servers, "log_level": 3})
         try:
-            admin.create_topics([NewTopic(name, partitions, 1)])[name].result(timeout=_TIMEOUT_SECONDS)
+            admin.create_topics([NewTopic(name, partitions, 1, config=config)])[name].result(timeout=_TIMEOUT_SECONDS)
         except KafkaException as error:
             raise BenchmarkError(f"topic {name} could not be made at {self._servers}: {error}") from error
 
     def empty_topic(self, shape: TopicShape) -> str:
         """The name of a new topic of that shape without any record; raises BenchmarkError likewise."""
         name = f"charging_sessions_steady_{time.time_ns()}"
-        self._create(name, shape.partitions)
+        self._create(name, shape.partitions, {})
         return name
 
     def _fill(self, name: str, shape: TopicShape) -> None:
-        filling = _Writer(self._servers, name, linger_ms=20)
+        writer = _Writer(self._servers, name, linger_ms=20)
         for number in range(shape.records):
-            filling.write(number, value(number, shape.value_bytes), shape)
-        filling.end()
+            if shape.hole and number == shape.records // 2:
+                writer.end()
+                partition, first = _write_what_is_compacted_away(self._servers, name, shape)
+            writer.write(number, value(number, shape.value_bytes), shape)
+        writer.end()
+        if shape.hole:
+            _wait_for_hole(self._servers, name, partition, first, shape.hole)
+
+
+def _write_what_is_compacted_away(servers: str, topic: str, shape: TopicShape) -> tuple[int, int]:
+    """Write `hole` records with the key of the topic's last one; the partition, and the offset of the first."""
+    places: list[tuple[int, int]] = []
+    key = b"driver-%d" % (shape.records - 1)
+    writer = _Writer(servers, topic, linger_ms=100)
+    for number in range(shape.hole):
+        writer.write_pair(key, b"{}", None if number else lambda partition, offset: places.append((partition, offset)))
+    writer.end()
+    time.sleep(_SEGMENT_SECONDS * 2)  # the next record then begins a segment, and this one can be compacted
+    return places[0]
+
+
+def _wait_for_hole(servers: str, topic: str, partition: int, first: int, size: int) -> None:
+    """Wait until a reader that asks for the first of the superseded records gets one that comes after all of them."""
+    settings = {"bootstrap.servers": servers, "group.id": "nobody", "enable.auto.commit": False}
+    give_up = time.monotonic() + _COMPACTION_TIMEOUT_SECONDS
+    while time.monotonic() < give_up:
+        consumer = Consumer(settings)
+        consumer.assign([TopicPartition(topic, partition, first + 1)])
+        found = consumer.poll(_TIMEOUT_SECONDS)
+        consumer.close()
+        if found is not None and found.error() is None and (found.offset() or 0) >= first + size:
+            return
+        time.sleep(1)
+    raise BenchmarkError(f"topic {topic} was not compacted within {_COMPACTION_TIMEOUT_SECONDS:.0f} s")
 
 
 class _Writer:
@@ -77,6 +117,7 @@ class _Writer:
     def __init__(self, servers: str, topic: str, linger_ms: float) -> None:
         self._topic = topic
         self._failures: list[KafkaError] = []
+        self._queued = 0
         self._producer = Producer(
             {
                 "bootstrap.servers": servers,
@@ -91,14 +132,24 @@ class _Writer:
 
     def write(self, number: int, body: bytes, shape: TopicShape) -> None:
         """Queue one record, waiting for room when the queue is full."""
-        key = b"driver-%d" % (number % shape.keys)
+        self.write_pair(b"driver-%d" % (number % shape.keys), body)
+
+    def write_pair(self, key: bytes, body: bytes, when_written: Callable[[int, int], None] | None = None) -> None:
+        """Queue one record likewise; what is called with its partition and offset."""
+
+        def note(error: KafkaError | None, message: Message) -> None:
+            self._note(error, message)
+            if error is None and when_written is not None:
+                when_written(message.partition() or 0, message.offset() or 0)
+
+        self._queued += 1
         while True:
             try:
-                self._producer.produce(self._topic, body, key, on_delivery=self._note)
+                self._producer.produce(self._topic, body, key, on_delivery=note if when_written else self._note)
                 break
             except BufferError:
                 self._producer.poll(0.1)
-        if number % 1_000 == 0:
+        if self._queued % 1_000 == 0:
             self._producer.poll(0)
 
     def end(self) -> None:

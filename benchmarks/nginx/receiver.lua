@@ -16,15 +16,12 @@ end
 
 local steps_a_decade = 200
 
--- Counts how long ago the record was written, if it says so, in steps of 1.2 % from a tenth of a millisecond on.
-local function note_latency(body)
-    local written_at = string.match(body, '^{"written_at": ([%d.]+)')
-    if written_at then
-        local milliseconds = 1000 * (now() - tonumber(written_at))
-        local step = math.floor(steps_a_decade * math.log10(math.max(milliseconds, 0.1) / 0.1) + 0.5)
-        figures:incr("latency_" .. step, 1, 0)
-        figures:incr("latencies", 1, 0)
-    end
+-- Counts how long ago a moment was, in steps of 1.2 % from a tenth of a millisecond on.
+local function note_latency(since)
+    local milliseconds = 1000 * (now() - since)
+    local step = math.floor(steps_a_decade * math.log10(math.max(milliseconds, 0.1) / 0.1) + 0.5)
+    figures:incr("latency_" .. step, 1, 0)
+    figures:incr("latencies", 1, 0)
 end
 
 -- The latency in milliseconds that this share of records did not exceed, 0 when none was counted.
@@ -43,16 +40,18 @@ local function latency(share)
 end
 
 -- Reads the body, waits for delay_seconds if that is not 0, answers, and counts the request once it is answered.
--- One record in 100,000, told by its number, takes slow_seconds in place of that, unless it is 0. With steady, records
--- say when they were written.
-function receiver.accept(delay_seconds, slow_seconds, steady)
+-- One record in 100,000, told by its number, takes slow_seconds in place of that, unless it is 0. Latencies are counted
+-- since records were "written", which they say themselves, since they were "received", or not at all.
+function receiver.accept(delay_seconds, slow_seconds, latencies_since)
+    local received_at = latencies_since == "received" and now()
     ngx.req.read_body()
-    local body = (slow_seconds > 0 or steady) and ngx.req.get_body_data() or ""
+    local body = (slow_seconds > 0 or latencies_since == "written") and ngx.req.get_body_data() or ""
     if slow_seconds > 0 and string.find(body, "session%-%d%d%d%d%d50000") then
         delay_seconds = slow_seconds
     end
-    if steady then
-        note_latency(body)
+    local written_at = latencies_since == "written" and string.match(body, '^{"written_at": ([%d.]+)')
+    if written_at then
+        note_latency(tonumber(written_at))
     end
     local in_flight = figures:incr("in_flight", 1, 0)
     if in_flight > (figures:get("peak_in_flight") or 0) then
@@ -68,6 +67,9 @@ function receiver.accept(delay_seconds, slow_seconds, steady)
     figures:incr("in_flight", -1)
     figures:set("last_seconds", ngx.now())
     figures:incr("answered", 1, 0)
+    if received_at then
+        note_latency(received_at)
+    end
 end
 
 -- Forgets the latencies so far, of records that waited for somebody to start.

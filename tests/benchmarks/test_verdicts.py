@@ -12,7 +12,7 @@ from benchmarks.contenders import CONTENDERS, Hookline, Task
 from benchmarks.measure import Measurement
 from benchmarks.processes import cpu_seconds, peak_memory_bytes, tree
 from benchmarks.report import Outcome, judge, table, write_results
-from benchmarks.scenarios import SCENARIOS, Match, Scenario, TopicShape
+from benchmarks.scenarios import SCENARIOS, Difference, Match, Scenario, TopicShape
 from benchmarks.topics import value
 
 from hookline.settings.tree import Settings
@@ -54,6 +54,36 @@ def test_a_bar_is_met_by_the_ratio_of_medians_of_the_steady_part() -> None:
 )
 def test_one_bar_that_is_not_reached_misses(match: Match) -> None:
     assert judge(SCENARIO, match, [(OURS, THEIRS)]).outcome is Outcome.MISSED
+
+
+@pytest.mark.parametrize(
+    ("match", "outcome"),
+    [
+        (Match("other", start_at_most=2.0), Outcome.MET),
+        (Match("other", start_at_most=0.9), Outcome.MISSED),
+        (Match("other", repeated_at_most=1.0), Outcome.MET),
+        (Match("other", resumed_at_most=1.0), Outcome.MISSED),
+        (Match("other", attempt_p99_at_most=1.2), Outcome.MET),
+        (Match("other", attempt_p99_at_most=1.05), Outcome.MISSED),
+    ],
+)
+def test_starts_repeats_and_latencies_have_bars_of_their_own(match: Match, outcome: Outcome) -> None:
+    ours = dataclasses.replace(OURS, repeated=0, resumed_seconds=3.0, attempt_p99_ms=55.0, latency_p99_ms=50.0)
+    theirs = dataclasses.replace(THEIRS, repeated=0, resumed_seconds=2.0)
+    assert judge(SCENARIO, match, [(ours, theirs)]).outcome is outcome
+
+
+def test_a_p99_that_was_not_told_is_no_good_one() -> None:
+    untold = dataclasses.replace(OURS, latency_p99_ms=50.0)
+    assert judge(SCENARIO, Match("other", attempt_p99_at_most=1.2), [(untold, THEIRS)]).outcome is Outcome.MISSED
+
+
+def test_the_other_side_of_a_match_has_what_is_different_for_it() -> None:
+    match = Match("hookline", but=Difference("with 4", topic=TopicShape(5), delay_ms=0.5))
+    seen = SCENARIO.seen_by(match)
+    assert (seen.topic.records, seen.delay_ms, seen.in_flight) == (5, 0.5, SCENARIO.in_flight)
+    assert match.label == "hookline with 4"
+    assert SCENARIO.seen_by(Match("hookline")) is SCENARIO
 
 
 def test_a_run_that_left_lag_makes_the_verdict_void_however_fast_it_was() -> None:
