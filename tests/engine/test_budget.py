@@ -5,6 +5,7 @@ from __future__ import annotations
 from tests.engine.make import HERE, Simulation, record
 
 from hookline.engine.budget import Bounds, Budget
+from hookline.engine.fetching import room
 from hookline.engine.options import EngineOptions
 from hookline.engine.records import SourceRecord
 from hookline.engine.verdicts import Answer
@@ -47,7 +48,7 @@ def test_however_long_nothing_is_read_what_comes_next_is_expected_to_be_as_large
     simulation.read(*(record(offset, value=b"x" * 1_500) for offset in range(4)))
     for second in range(600):
         simulation.engine.advance(float(second))
-    assert simulation.engine.room() <= 1
+    assert room(simulation.engine) <= 1
 
 
 def test_nothing_more_is_fetched_when_enough_is_held_but_one_always_fits_when_nothing_is() -> None:

@@ -17,6 +17,7 @@ from hookline.engine.breaker import BreakerPolicy
 from hookline.engine.budget import Bounds
 from hookline.engine.delivery import Delivery
 from hookline.engine.engine import Engine
+from hookline.engine.fetching import room
 from hookline.engine.options import EngineOptions, Order
 from hookline.engine.records import TopicPartition
 from hookline.engine.reporting import engine_status, explain
@@ -116,11 +117,11 @@ class EngineMachine(RuleBasedStateMachine):
             return
         assignment = self.engine.assignments.get(partition)
         self.engine.assignments.pauses()
-        room = self.engine.room()
-        if assignment is None or assignment.paused or not room:
+        records_max = room(self.engine)
+        if assignment is None or assignment.paused or not records_max:
             return
         position = naive.owned.position
-        records = [each for offset, each in sorted(naive.log.items()) if offset >= position][: min(room, count)]
+        records = [each for offset, each in sorted(naive.log.items()) if offset >= position][: min(records_max, count)]
         if records:
             self.world.admitted(partition, records, records[-1].offset + 1, self.now)
 

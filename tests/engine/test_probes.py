@@ -5,6 +5,7 @@ from __future__ import annotations
 from tests.engine.make import DELIVERED, HERE, Simulation, record
 
 from hookline.engine.breaker import BreakerPolicy
+from hookline.engine.fetching import room
 from hookline.engine.options import EngineOptions
 from hookline.engine.records import TopicPartition
 from hookline.engine.retries import RetryPolicy
@@ -31,17 +32,17 @@ def down_with_nothing_held() -> Simulation:
 def test_one_record_is_fetched_to_probe_with_when_none_is_held() -> None:
     simulation = down_with_nothing_held()
     engine = simulation.engine
-    assert engine.room() == 0
+    assert room(engine) == 0
 
     simulation.run(1.1, lambda _: DELIVERED)
-    assert engine.room() == 1
+    assert room(engine) == 1
 
     engine.assignments.assign(ELSEWHERE, 0, "")
     engine.admit(ELSEWHERE, [record(0, partition=ELSEWHERE)], 1, simulation.now)
-    assert engine.room() == 0
+    assert room(engine) == 0
     simulation.run(0.2, lambda _: DELIVERED)
     assert engine.breaker.state is DestinationState.RAMPING
-    assert engine.room() > 1
+    assert room(engine) > 1
 
 
 def test_nothing_is_fetched_between_probes_or_while_a_probe_is_under_way() -> None:
@@ -51,7 +52,7 @@ def test_nothing_is_fetched_between_probes_or_while_a_probe_is_under_way() -> No
     engine.assignments.assign(ELSEWHERE, 0, "")
     engine.admit(ELSEWHERE, [record(0, partition=ELSEWHERE)], 1, simulation.now)
     assert engine.next(simulation.now) is not None
-    assert engine.room() == 0
+    assert room(engine) == 0
 
 
 def test_records_that_wait_for_their_retry_keep_waiting_while_a_probe_is_under_way() -> None:

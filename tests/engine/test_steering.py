@@ -9,6 +9,7 @@ from tests.engine.make import DELIVERED, HERE, Simulation, record
 
 from hookline.engine.breaker import BreakerPolicy
 from hookline.engine.delivery import Delivery
+from hookline.engine.fetching import room
 from hookline.engine.options import EngineOptions
 from hookline.engine.records import TopicPartition
 from hookline.engine.reporting import engine_status, explain
@@ -73,12 +74,12 @@ def test_a_paused_destination_gets_nothing_and_nothing_more_is_fetched() -> None
     steering.pause_destination()
     simulation.run(5, delivered)
     assert simulation.attempts == []
-    assert simulation.engine.room() == 0
+    assert room(simulation.engine) == 0
     status = engine_status(simulation.engine, simulation.now)
     assert status.destination is DestinationState.PAUSED
     assert "An operator paused the destination" in status.destination_detail
     steering.resume_destination(simulation.now)
-    assert simulation.engine.room() > 0
+    assert room(simulation.engine) > 0
     simulation.run(1, delivered)
     assert simulation.delivered == [0, 1]
 

@@ -21,6 +21,7 @@ class Assignment:
     While `draining`, nothing more of it is sent. `committed` is what the broker acknowledged last, None before that.
     `writing` counts dead letters being written. `map_room` is how many deliveries between unsettled ones may be sent or
     written before the size of the offset map is looked at again, and `map_reach` before which offset that holds.
+    `ready` are those that may be sent when it is the partition's turn; `Turns` counts them.
     `deferred` are those that could be sent or written but wait, as the map is full, or to be sent but an operator has
     `halted` the partition.
     `progress` grows with all that changes a commit; what it was at the last acknowledged one is `progress_committed`.
@@ -44,6 +45,7 @@ class Assignment:
         "paused",
         "progress",
         "progress_committed",
+        "ready",
         "writing",
     )
 
@@ -66,6 +68,7 @@ class Assignment:
         self.map_room = 0
         self.map_reach = 0
         self.deferred: deque[Delivery] = deque()
+        self.ready: deque[Delivery] = deque()
 
     def has_map_room(self, capacity_bytes: int) -> bool:
         """Look at the map's size, and set how many more may be sent before the next look.

@@ -10,7 +10,8 @@ Theory of operation. A delivery is in one place at a time:
                                           (map is full)
 
 Only the first of a lane is in any place but `waiting`, and it keeps the lane until it is settled: so order holds
-through retries and dead letters. Settling frees the lane, moves the ledger, and gives back what it held.
+through retries and dead letters. Settling frees the lane, moves the ledger, and gives back what it held. Partitions
+that have something ready take turns.
 
 Everything belongs to an `Assignment` with an epoch. `revoke` fences it: what comes back later is counted as stale and
 changes nothing. Queues drop what is fenced when they meet it.
@@ -35,6 +36,7 @@ from hookline.engine.records import OffsetCommit, Record, TopicPartition
 from hookline.engine.retries import RetryQueue
 from hookline.engine.status import Counts
 from hookline.engine.triage import Triage, result_word
+from hookline.engine.turns import Turns
 from hookline.engine.verdicts import Outcome, Reason, Verdict
 
 _DEAD_LETTER_RETRY_SECONDS = 2.0
@@ -55,7 +57,7 @@ class Engine:
         self.halted = False
         self._random = random
         self._judge = options.verdicts.judge
-        self._ready: deque[Delivery] = deque()
+        self.turns = Turns()
         self.retries = RetryQueue()
         self._dead_letters: deque[Delivery] = deque()
         self.limit = self._places = options.in_flight
@@ -79,7 +81,7 @@ class Engine:
             cancelled.extend(delivery for delivery in assignment.ledger.deliveries() if delivery.in_flight)
             self._fence(assignment)
         self.retries.drop_fenced()
-        self._ready = deque(delivery for delivery in self._ready if not delivery.assignment.fenced)
+        self.turns.take_all(lambda delivery: False)
         self._dead_letters = deque(delivery for delivery in self._dead_letters if not delivery.assignment.fenced)
         return commits, cancelled
 
@@ -104,10 +106,10 @@ class Engine:
         assignment = self.assignments.get(partition)
         if assignment is None:
             return
-        ledger, lanes, ready = assignment.ledger, assignment.lanes, self._ready
+        ledger, lanes, ready = assignment.ledger, assignment.lanes, assignment.ready
         append, enter = ledger.append, lanes.enter
         skip_tombstones, read_before = self.options.skip_tombstones, ledger.position
-        largest, taken_bytes, taken = 0, 0, 0
+        largest, taken_bytes, taken, ready_before = 0, 0, 0, len(ready)
         for record in records:
             offset = record.offset
             if offset < read_before:
@@ -129,6 +131,7 @@ class Engine:
             taken_bytes += size
             if size > largest:
                 largest = size
+        self.turns.added(assignment, len(ready) - ready_before)
         assignment.held_records += taken
         assignment.held_bytes += taken_bytes
         self.budget.take(taken, taken_bytes, largest)
@@ -143,15 +146,9 @@ class Engine:
         """The next delivery to make an attempt for, which counts as in flight from here on; None when there is none."""
         if self.in_flight >= self._places:
             return None
-        ready = self._ready
-        while ready:
-            delivery = ready.popleft()
+        take = self.turns.take
+        while (delivery := take()) is not None:
             assignment = delivery.assignment
-            if assignment.fenced or assignment.draining:
-                continue
-            if assignment.halted:
-                assignment.deferred.append(delivery)
-                continue
             if self.options.retry.max_age and now - delivery.admitted_at > self.options.retry.max_age:
                 self._expire(delivery)
                 continue
@@ -206,7 +203,7 @@ class Engine:
         self.settled_since_commit += 1
         following = assignment.lanes.leave(delivery)
         if following is not None:
-            self._ready.append(following)
+            self.turns.add(following)
 
     # The control plane: failures
 
@@ -323,11 +320,14 @@ class Engine:
         while due is not None and due <= now:
             self._come_back()
             due = self.retries.next_due()
-        if self.breaker.probing and not self.in_flight and not self._ready and due is not None:
+        if self.breaker.probing and not self.in_flight and not self.turns.ready and due is not None:
             self._come_back()
         for assignment in self.assignments:
             for delivery in reversed(assignment.take_deferred(self._map_format.capacity_bytes)):
-                (self._dead_letters if delivery.is_given_up else self._ready).appendleft(delivery)
+                if delivery.is_given_up:
+                    self._dead_letters.appendleft(delivery)
+                else:
+                    self.turns.add_first(delivery)
         if self.options.retry.max_age and self.in_flight >= self._places:
             self._expire_ready(now)
 
@@ -335,11 +335,10 @@ class Engine:
         """Dead-letter a delivery that waits for its turn or its next attempt; False when another one is before it."""
         if self.retries.take_all(lambda other: other is delivery):
             self.retrying -= 1
-        else:
-            waiting = next((queue for queue in (self._ready, delivery.assignment.deferred) if delivery in queue), None)
-            if waiting is None:
-                return False
-            waiting.remove(delivery)
+        elif delivery in delivery.assignment.deferred:
+            delivery.assignment.deferred.remove(delivery)
+        elif not self.turns.remove(delivery):
+            return False
         self._to_dead_letters(delivery, reason, now, detail)
         return True
 
@@ -354,39 +353,21 @@ class Engine:
             if trouble.reason is not None:
                 self._dead_letters.append(delivery)
                 return
-        self._ready.append(delivery)
+        self.turns.add(delivery)
 
     def _expire_ready(self, now: float) -> None:
         oldest_allowed = now - self.options.retry.max_age
-        kept: deque[Delivery] = deque()
-        for delivery in self._ready:
-            if delivery.admitted_at < oldest_allowed and not delivery.assignment.draining:
-                self._expire(delivery)
-            else:
-                kept.append(delivery)
-        self._ready = kept
-
-    # Fetching
-
-    def room(self) -> int:
-        """How many records may be fetched now: 0 when enough is held, enough is ready, or the destination is down."""
-        options, breaker = self.options, self.breaker
-        if self.halted or breaker.held_until is not None:
-            return 0
-        if breaker.down:
-            # A probe needs a record: with none at hand the destination would count as down for ever.
-            at_hand = self.in_flight + len(self._ready) + len(self.retries)
-            return self.budget.room(1) if breaker.probing and not at_hand else 0
-        if len(self._ready) >= max(2 * self.limit, options.fetch_records):
-            return 0
-        return self.budget.room(options.fetch_records)
+        for delivery in self.turns.take_all(
+            lambda delivery: delivery.admitted_at < oldest_allowed and not delivery.assignment.draining
+        ):
+            self._expire(delivery)
 
     # Telling
 
     @property
     def ready(self) -> int:
         """How many deliveries could be sent now."""
-        return len(self._ready)
+        return self.turns.ready
 
     @property
     def places(self) -> int:

@@ -6,13 +6,15 @@ import asyncio
 from collections.abc import Callable
 
 from hookline.engine.engine import Engine
+from hookline.engine.fetching import room, room_beside
 from hookline.kafka.ports import Source
 from hookline.service.record_path import RecordPath
 from hookline.telemetry.measurements import Measurements
 
 _FETCH_SECONDS = 0.5
-_STARVED_SECONDS = 1.0
-"""After waiting so long for room, it polls with everything paused, which keeps us in the group."""
+_STARVED_SECONDS = 0.25
+"""After waiting so long for room, it fetches of partitions that have nothing ready, and polls, which keeps us in the
+group."""
 
 
 class FetchLoop:
@@ -36,21 +38,20 @@ class FetchLoop:
     async def run(self) -> None:
         """Fetch and poll; ends by being cancelled or by an error."""
         while True:
-            room = self._engine.room() if self._path.sending else 0
-            if not room:
+            records_max = room(self._engine) if self._path.sending else 0
+            if not records_max:
                 await self._wait_for_room()
                 continue
-            now = await self._fetch(room, _FETCH_SECONDS)
+            await self._fetch(records_max, _FETCH_SECONDS)
             self._measurements.polls += 1
-            self._path.pause_and_resume()
-            self._path.pump(now)
 
-    async def _fetch(self, records_max: int, seconds: float) -> float:
+    async def _fetch(self, records_max: int, seconds: float) -> None:
         batches = await self._source.fetch(records_max, seconds)
         now = self.last_poll_at = self._clock()
         for batch in batches:
             self._engine.admit(batch.partition, batch.records, batch.position, now)
-        return now
+        self._path.pause_and_resume()
+        self._path.pump(now)
 
     async def _wait_for_room(self) -> None:
         path = self._path
@@ -59,15 +60,18 @@ class FetchLoop:
             async with asyncio.timeout(_STARVED_SECONDS):
                 await path.has_room.wait()
         except TimeoutError:
-            await self._poll_paused()
+            await self._fetch_beside()
         finally:
             path.waits_for_room = False
             path.has_room.clear()
 
-    async def _poll_paused(self) -> None:
-        assigned = [assignment.partition for assignment in self._engine.assignments]
-        self._source.pause(assigned)
+    async def _fetch_beside(self) -> None:
+        """Fetch with those paused that have something ready, or with all paused: polling must go on."""
+        records_max, paused = room_beside(self._engine) if self._path.sending else (0, [])
+        if not records_max:
+            paused = [assignment.partition for assignment in self._engine.assignments]
+        self._source.pause(paused)
         try:
-            await self._fetch(1, 0.0)
+            await self._fetch(max(records_max, 1), 0.0)
         finally:
             self._source.resume([a.partition for a in self._engine.assignments if not a.paused])

@@ -12,6 +12,7 @@ from collections.abc import Callable
 
 from hookline.engine.delivery import Delivery
 from hookline.engine.engine import Engine
+from hookline.engine.fetching import room
 from hookline.engine.reporting import next_attempt_at
 from hookline.engine.verdicts import Answer, Outcome, Reason
 from hookline.errors import UnsendableRecord
@@ -116,7 +117,7 @@ class RecordPath:
             self._write_dead_letters()
         if engine.settled_since_commit >= engine.options.commit_records:
             self.commit_due.set()
-        if self.waits_for_room and (engine.room() or not self.sending):
+        if self.waits_for_room and (room(engine) or not self.sending):
             self.has_room.set()
 
     def doubt_membership(self, now: float) -> None:

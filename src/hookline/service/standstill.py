@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from hookline.engine.assignment import Assignment
 from hookline.engine.engine import Engine
+from hookline.engine.fetching import room
 from hookline.engine.records import TopicPartition
 from hookline.engine.reporting import why_no_room
 from hookline.kafka.ports import Source
@@ -46,7 +47,7 @@ class Standstill:
 
     def look(self, now: float) -> None:
         """Say which partitions have stood still for long; called every few seconds."""
-        open_to_all = not why_no_room(self._engine) and self._engine.room() > 0
+        open_to_all = not why_no_room(self._engine) and room(self._engine) > 0
         places: dict[TopicPartition, _Place] = {}
         for assignment in self._engine.assignments:
             place = self._places.get(assignment.partition)
