@@ -44,6 +44,8 @@ TEXTS = {
     "verdicts.statuses": ('{"404": "retry"}', {"404": "retry"}),
     "verdicts.failures": ('{"timeout": "reject"}', {"timeout": "reject"}),
     "retry.multiplier": ("1.5", 1.5),
+    "deliver.rate.records": ("0.5", 0.5),
+    "deliver.fleet_rate.records": ("500", 500.0),
     "breaker.window_attempts": ("50", 50),
     "breaker.failure_share": ("0.25", 0.25),
     "dead_letter.success_pays": ("0.5", 0.5),

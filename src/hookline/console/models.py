@@ -24,6 +24,7 @@ class Destination(Model):
     url: str
     in_flight: int
     limit: int = Field(description="how many requests may be under way at once")
+    limit_detail: str = Field(description="why no more are, at once or a second, in words; empty for a fixed limit")
     connections_opened: int
     connection_retries: int
     last_errors: list[str] = Field(description="what the last failures were, the newest first")

@@ -139,6 +139,7 @@ class Views:
             url=shown_url(self._service.settings.deliver.url),
             in_flight=engine.in_flight,
             limit=engine.concurrency_limit,
+            limit_detail=engine.limit_explained,
             connections_opened=measurements.connections_opened,
             connection_retries=measurements.connection_retries,
             last_errors=_last_errors(self._service.insight.deliveries),

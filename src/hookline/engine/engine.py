@@ -32,6 +32,7 @@ from hookline.engine.breaker import Breaker
 from hookline.engine.budget import Budget
 from hookline.engine.delivery import Delivery, Trouble
 from hookline.engine.options import EngineOptions
+from hookline.engine.pace import Pace, make_pace
 from hookline.engine.records import OffsetCommit, Record, TopicPartition
 from hookline.engine.retries import RetryQueue
 from hookline.engine.status import Counts
@@ -61,6 +62,7 @@ class Engine:
         self.retries = RetryQueue()
         self._dead_letters: deque[Delivery] = deque()
         self.limit = self._places = options.in_flight
+        self.pace = make_pace(options.rate, options.fleet_rate, now)
         self._map_format = self.assignments.map_format
 
     # Assignments
@@ -146,6 +148,9 @@ class Engine:
         """The next delivery to make an attempt for, which counts as in flight from here on; None when there is none."""
         if self.in_flight >= self._places:
             return None
+        pace = self.pace
+        if pace is not None and not self._paced(pace, now):
+            return None
         take = self.turns.take
         while (delivery := take()) is not None:
             assignment = delivery.assignment
@@ -162,8 +167,17 @@ class Engine:
             delivery.sent_at = now
             assignment.in_flight += 1
             self.in_flight += 1
+            if pace is not None:
+                pace.sent(len(delivery.record.value or b""))
             return delivery
         return None
+
+    def _paced(self, pace: Pace, now: float) -> bool:
+        """Whether the rates let something go that is ready."""
+        if self.turns.ready:
+            return pace.opens(now)
+        pace.rests()
+        return False
 
     def settle(
         self,

@@ -34,6 +34,10 @@ def engine_status(engine: Engine, now: float) -> EngineStatus:
         in_flight=engine.in_flight,
         concurrency_limit=engine.limit,
         limit_reason=limit_reason(engine),
+        limit_explained=" ".join(_explain_limit(engine, now)),
+        rate_records_per_second=None if engine.pace is None else engine.pace.records_per_second,
+        rate_bytes_per_second=None if engine.pace is None else engine.pace.bytes_per_second,
+        rate_held_seconds=0.0 if engine.pace is None else engine.pace.held_seconds,
         ready=engine.ready,
         retrying=engine.retrying,
         dead_letters_pending=engine.dead_letters_due + engine.writing,
@@ -128,7 +132,7 @@ def explain(engine: Engine, partition: TopicPartition, now: float) -> list[str]:
     paused = assignment.paused or why_no_room(engine)
     if paused:
         sentences.append(f"Nothing more of it is fetched: {paused}.")
-    sentences += _explain_limit(engine)
+    sentences += _explain_limit(engine, now)
     if oldest is None:
         sentences.append(f"All before offset {assignment.ledger.position} is settled: it waits for records.")
     return sentences
@@ -158,11 +162,21 @@ def _explain_destination(engine: Engine, now: float) -> list[str]:
     return sentences
 
 
-def _explain_limit(engine: Engine) -> list[str]:
+def _explain_limit(engine: Engine, now: float) -> list[str]:
+    sentences: list[str] = []
     reason = limit_reason(engine)
-    if reason is LimitReason.FIXED:
-        return []
-    return [f"Up to {engine.limit} requests are under way at once: {_LIMIT_REASONS[reason]}."]
+    if reason is not LimitReason.FIXED:
+        sentences.append(f"Up to {engine.limit} requests are under way at once: {_LIMIT_REASONS[reason]}.")
+    slowest = None if engine.pace is None or not engine.ready else engine.pace.slowest(now)
+    if slowest is not None:
+        bucket, seconds = slowest
+        if bucket.per_second > 0:
+            word = "bytes" if bucket.setting.endswith("bytes") else "records"
+            rate = f"{bucket.per_second:,.6g} {word} a second for this process"
+            sentences.append(f"{bucket.setting} is used up ({rate}): the next may go in {seconds:.2f} s.")
+        else:
+            sentences.append(f"{bucket.setting} gives this process nothing: it has no partitions yet.")
+    return sentences
 
 
 def _explain_oldest(engine: Engine, delivery: Delivery, now: float) -> str:

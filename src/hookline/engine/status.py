@@ -125,5 +125,12 @@ class EngineStatus:
     held_bytes: int
     partitions: tuple[PartitionStatus, ...]
     limit_reason: LimitReason = LimitReason.FIXED
+    limit_explained: str = ""
+    """In words, why no more is sent at once or a second; empty when the settings give a fixed limit and no rate."""
+    rate_records_per_second: float | None = None
+    """The lowest rate that holds for this process now, None without one."""
+    rate_bytes_per_second: float | None = None
+    rate_held_seconds: float = 0.0
+    """How long something was ready and a rate kept it, since the start."""
     map_capacity_bytes: int = 0
     """How large an offset map may become."""

@@ -23,6 +23,7 @@ from hookline.service.dead_letter_topics import DeadLetterTopics
 from hookline.service.dead_letter_writer import DeadLetterWriter
 from hookline.service.engine_options import engine_options
 from hookline.service.fetch_loop import FetchLoop
+from hookline.service.fleet_share import FleetShare
 from hookline.service.ownership import Ownership
 from hookline.service.record_path import RecordPath
 from hookline.service.standstill import Standstill
@@ -92,6 +93,7 @@ class DeliveryService:
             wall_clock,
         )
         self._fetching = FetchLoop(self.engine, self.source, self._path, self.measurements, clock)
+        self._fleet_share = FleetShare(settings, self.engine, self._sink, clock)
         self._ownership = Ownership(
             settings,
             self.engine,
@@ -102,6 +104,7 @@ class DeliveryService:
             self.insight.changes,
             clock,
             wall_clock,
+            self._fleet_share.update,
         )
         self._standstill = Standstill(
             self.engine, self.source, self.measurements, lambda: self._ownership.acknowledged_at
@@ -138,6 +141,7 @@ class DeliveryService:
                     asyncio.create_task(self._fetching.run(), name="fetch"),
                     asyncio.create_task(self._ownership.commit_forever(), name="commit"),
                     asyncio.create_task(self._tick_forever(), name="tick"),
+                    asyncio.create_task(self._fleet_share.keep_counting(), name="partitions"),
                 ]
                 await self._deliver(side_tasks)
         finally:
@@ -217,6 +221,7 @@ class DeliveryService:
         await self._sink.start()
         for topic in settings.kafka.topics:
             await self._dead_letter_topics.ensure(topic)
+        await self._fleet_share.count()
         await self.source.start(self._ownership)
         self._joined = True
         self._fetching.last_poll_at = self._clock()
@@ -268,7 +273,7 @@ class DeliveryService:
 
     async def _wind_down(self, side_tasks: list[asyncio.Task[None]], failed: bool) -> None:
         """Stop fetching, let what is under way end, commit, and leave the group: the source revokes all as it stops."""
-        fetch, commit, _ = side_tasks
+        fetch, commit, *_ = side_tasks
         self._path.sending = False
         fetch.cancel()
         commit.cancel()

@@ -6,8 +6,10 @@ from hookline.engine.allowance import AllowancePolicy
 from hookline.engine.breaker import BreakerPolicy
 from hookline.engine.budget import Bounds
 from hookline.engine.options import EngineOptions, Order
+from hookline.engine.pace import Rate
 from hookline.engine.retries import RetryPolicy
 from hookline.engine.verdicts import FailureKind, Verdict, VerdictPolicy
+from hookline.settings.deliver import DeliverRate
 from hookline.settings.tree import Settings
 
 
@@ -21,6 +23,8 @@ def engine_options(settings: Settings) -> EngineOptions:
         skip_tombstones=deliver.tombstones == "skip",
         in_flight=deliver.most_in_flight,
         adaptive=deliver.in_flight == "adaptive",
+        rate=_rate(deliver.rate),
+        fleet_rate=_rate(deliver.fleet_rate),
         fetch_records=settings.kafka.fetch_records,
         answer_bytes=dead_letter.answer_bytes,
         bounds=Bounds(
@@ -56,3 +60,7 @@ def engine_options(settings: Settings) -> EngineOptions:
         # One less for the NUL that librdkafka ends metadata with.
         map_limit_characters=settings.commit.metadata_characters - 1,
     )
+
+
+def _rate(rate: DeliverRate) -> Rate:
+    return Rate(rate.records or None, rate.bytes or None, rate.burst)

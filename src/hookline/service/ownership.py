@@ -30,7 +30,7 @@ _log = get_logger("hookline.service")
 
 
 class Ownership:
-    """The listener of the source, and the loop that commits."""
+    """The listener of the source, and the loop that commits. `on_change` is called when partitions came or went."""
 
     def __init__(
         self,
@@ -43,6 +43,7 @@ class Ownership:
         changes: Changes,
         clock: Callable[[], float] = time.monotonic,
         wall_clock: Callable[[], float] = time.time,
+        on_change: Callable[[], None] = lambda: None,
     ) -> None:
         self._settings = settings
         self._engine = engine
@@ -53,6 +54,7 @@ class Ownership:
         self._changes = changes
         self._clock = clock
         self._wall_clock = wall_clock
+        self._on_change = on_change
         # Shorter than the session: whoever drains longer is thrown out and commits nothing.
         self._drain_seconds = min(
             settings.deliver.drain_timeout, settings.kafka.session_timeout * DRAIN_SHARE_OF_SESSION
@@ -71,6 +73,7 @@ class Ownership:
         """See `AssignmentListener`."""
         for partition, commit in committed.items():
             self._engine.assignments.assign(TopicPartition(*partition), commit.offset, commit.metadata)
+        self._on_change()
         self._measurements.rebalances += 1
         self._measurements.partitions_assigned += len(committed)
         assigned = len(self._engine.assignments)
@@ -123,6 +126,7 @@ class Ownership:
     def _fence(self, partitions: Collection[TopicPartition]) -> tuple[dict[TopicPartition, OffsetCommit], int]:
         before = self._engine.counts.revoked_unsettled
         commits, cancelled = self._engine.revoke(partitions)
+        self._on_change()
         for delivery in cancelled:
             self._sender.cancel(delivery)
         self._path.pump(self._clock())

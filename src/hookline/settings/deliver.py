@@ -11,7 +11,7 @@ from pydantic import BeforeValidator, Field, SecretStr, WithJsonSchema
 from hookline.settings.addresses import HttpUrl, ProxyUrl
 from hookline.settings.names import HeaderName, HeaderValue
 from hookline.settings.section import Section
-from hookline.settings.units import DAY, GIB, HOUR, KIB, MIB, Duration, PositiveDuration, PositiveSize
+from hookline.settings.units import DAY, GIB, HOUR, KIB, MIB, Duration, PositiveDuration, PositiveSize, Size
 
 DRAIN_SHARE_OF_SESSION = 0.6
 """Draining takes at most this share of `kafka.session_timeout`: whoever drains longer may lose the partitions first."""
@@ -69,6 +69,17 @@ class DeliverTls(Section):
     """Whether to check the service's certificate. Switching it off is unsafe, and said so at every start."""
 
 
+class DeliverRate(Section):
+    """How much may be sent a second; every attempt counts."""
+
+    records: float = Field(default=0.0, ge=0, le=10_000_000)
+    """Records a second, such as 500 or 0.5; 0 for as many as there are."""
+    bytes: Size = Field(default=0, le=100 * GIB)
+    """Bytes of values a second; 0 for as many as there are."""
+    burst: PositiveDuration = Field(default=1.0, ge=0.1, le=HOUR)
+    """How much may be sent at once after a pause: what the rate gives in this time."""
+
+
 class Deliver(Section):
     """The service, the request, the order and the limits."""
 
@@ -120,6 +131,8 @@ class Deliver(Section):
     """At the end and when partitions are taken away, how long to wait for requests that are under way. It can be
     at most 60 % of `kafka.session_timeout`, or the group would give the partitions away before: the default gives way
     to a shorter session, a longer time that is set is a mistake. With the new group protocol the most is 27s."""
+    rate: DeliverRate = DeliverRate()
+    fleet_rate: DeliverRate = DeliverRate()
     auth: DeliverAuth = DeliverAuth()
     tls: DeliverTls = DeliverTls()
 

@@ -100,5 +100,6 @@ _SIZE_SCHEMA = WithJsonSchema(
 _up_to_a_year = Field(ge=0, le=YEAR, allow_inf_nan=False)
 Duration = Annotated[float, BeforeValidator(seconds), _up_to_a_year, _DURATION_SCHEMA, DURATION]
 PositiveDuration = Annotated[Duration, Field(ge=0.001)]
+Size = Annotated[int, BeforeValidator(size), Field(ge=0, le=1024 * GIB), _SIZE_SCHEMA, SIZE]
 PositiveSize = Annotated[int, BeforeValidator(size), Field(ge=1, le=1024 * GIB), _SIZE_SCHEMA, SIZE]
 Moment = Annotated[datetime, BeforeValidator(moment), WithJsonSchema({"type": "string", "format": "date-time"}), MOMENT]

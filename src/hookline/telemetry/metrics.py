@@ -162,6 +162,13 @@ def _state_families(status: EngineStatus) -> Iterator[Metric]:
         ("map_capacity_bytes", "How large an offset map may become.", status.map_capacity_bytes),
     ):
         yield _gauge(name, meaning, value)
+    for what, rate in (("records", status.rate_records_per_second), ("bytes", status.rate_bytes_per_second)):
+        meaning = (
+            f"The lowest of deliver.rate and this process's share of deliver.fleet_rate, {what} a second; 0 without."
+        )
+        yield _gauge(f"rate_{what}", meaning, rate or 0.0)
+    meaning = "How long something was ready and deliver.rate or deliver.fleet_rate held it back."
+    yield _counter("rate_held_seconds", meaning, status.rate_held_seconds)
 
 
 @dataclass(frozen=True, slots=True)
