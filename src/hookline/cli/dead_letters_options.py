@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 import click
@@ -17,7 +17,7 @@ from hookline.dead_letters.letters import Position
 from hookline.dead_letters.reading import dead_letter_topics
 from hookline.settings.loading import LoadedSettings
 from hookline.settings.provenance import DEFAULT
-from hookline.settings.units import moment, seconds
+from hookline.settings.units import moment_or_ago
 
 _STATUS = re.compile(r"[1-9][0-9]{2}|[1-9]xx|none")
 _OFFSETS = re.compile(r"(\d{1,18})?(\.\.)?(\d{1,18})?")
@@ -51,15 +51,9 @@ def _moment(_context: click.Context, _option: click.Parameter, value: str | None
     if value is None:
         return None
     try:
-        return moment(value)
-    except ValueError:
-        pass
-    try:
-        return datetime.now(UTC) - timedelta(seconds=float(seconds(value)))
-    except (ValueError, OverflowError):
-        raise click.BadParameter(
-            f"{value!r} is no time with its zone, such as 2026-11-01T08:00:00Z, and no duration ago, such as 2h"
-        ) from None
+        return moment_or_ago(value, datetime.now(UTC))
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from None
 
 
 def _keys(context: click.Context, _option: click.Parameter, values: Sequence[str]) -> frozenset[bytes]:

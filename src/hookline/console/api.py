@@ -16,6 +16,7 @@ from hookline.console.audit import Audit
 from hookline.console.client import PREFIX
 from hookline.console.delivery_views import DeliveryViews
 from hookline.console.event_stream import EventStream
+from hookline.console.letter_routes import LetterRoutes
 from hookline.console.models import (
     AuditItem,
     AuditView,
@@ -63,7 +64,8 @@ class Api:
         self.views = Views(service)
         self.deliveries = DeliveryViews(service)
         self.stream = EventStream(lambda: self.views.status().model_dump_json(), STREAMS_AT_ONCE)
-        self.routes = [*self._reading(), *self._changing(Actions(service))]
+        self.letters = LetterRoutes(service.settings, self.shows_payloads)
+        self.routes = [*self._reading(), *self._changing(Actions(service)), *self.letters.routes]
 
     def _reading(self) -> list[Route]:
         return [

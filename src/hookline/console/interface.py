@@ -51,8 +51,9 @@ class Interface:
         return response
 
     async def stop(self) -> None:
-        """End what goes on: the streams."""
+        """End what goes on: the streams, and a redrive in order."""
         await self._api.stream.stop()
+        await self._api.letters.redriving.stop()
 
 
 def _wants_page(request: web.BaseRequest) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, WithJsonSchema
@@ -60,6 +60,20 @@ def moment(value: Any) -> datetime:
     if not isinstance(value, datetime) or value.tzinfo is None:
         raise ValueError(f"expected {MOMENT.expected}")
     return value
+
+
+def moment_or_ago(text: str, now: datetime) -> datetime:
+    """The time of an RFC 3339 text, or so long before `now` for a duration such as `2h`; raises ValueError."""
+    try:
+        return moment(text)
+    except ValueError:
+        pass
+    try:
+        return now - timedelta(seconds=float(seconds(text)))
+    except (ValueError, OverflowError):
+        raise ValueError(
+            f"{text!r} is no time with its zone, such as 2026-11-01T08:00:00Z, and no duration ago, such as 2h"
+        ) from None
 
 
 def written_duration(amount: float) -> str:

@@ -38,16 +38,35 @@ function ask(text) {
   return new Promise((resolve) => dialog.addEventListener("close", () => resolve(dialog.returnValue === "yes"), { once: true }));
 }
 
+// What a form asks for: its own fields, those of the filters that it names, and what is ticked, if that is meant.
+function formValues(form, chosen) {
+  const values = {};
+  const filled = (name, value) => { if (value !== "") values[name] = value; };
+  // The filters that the page was made with, which need not be those that stand in the form now.
+  for (const [name, value] of new URLSearchParams(location.search)) filled(name, value);
+  for (const field of form.elements) {
+    if (!field.name) continue;
+    if (field.type === "checkbox") { if (field.checked) values[field.name] = true; } else filled(field.name, field.value.trim());
+  }
+  for (const name of ["rate", "source_partition"]) if (name in values) values[name] = Number(values[name]);
+  if (chosen) values.ids = [...document.querySelectorAll(`input[name="${form.dataset.chosen}"]:checked`)].map((tick) => tick.value);
+  return values;
+}
+
 async function act(button) {
   const path = button.dataset.post;
   let text = button.dataset.confirm || "";
   let body = button.dataset.body ? undefined : {};
   if (button.dataset.body === "count") {
-    const counted = await send("POST", path, {});
+    const form = button.dataset.form && byId(button.dataset.form);
+    if (form && !form.reportValidity()) return;
+    const base = form ? formValues(form, button.dataset.chosen) : JSON.parse(button.dataset.base || "{}");
+    if (button.dataset.chosen && !base.ids.length) return tell("Nothing is ticked.", true);
+    const counted = await send("POST", path, base);
     if (!counted.ok) return tell(counted.answer.reason, true);
     if (!counted.answer.count) return tell(counted.answer.result);
-    body = { count: counted.answer.count };
-    text = `${text} This concerns ${counted.answer.count} records.`;
+    body = { ...base, count: counted.answer.count };
+    text = text ? `${text} This concerns ${counted.answer.count} records.` : counted.answer.result;
   } else if (button.dataset.body) {
     body = JSON.parse(button.dataset.body);
   }
@@ -60,6 +79,7 @@ async function act(button) {
 function refresh() {
   const content = byId("content");
   if (window.htmx && content.hasAttribute("hx-get")) htmx.trigger(content, "sse:message");
+  if (window.htmx && byId("redrive")) htmx.trigger(byId("redrive"), "look");
 }
 
 document.addEventListener("click", async (event) => {
@@ -74,6 +94,7 @@ document.addEventListener("click", async (event) => {
 });
 
 document.addEventListener("submit", async (event) => {
+  if (event.target.id === "redrive-form") event.preventDefault();
   if (event.target.id !== "login") return;
   event.preventDefault();
   const done = await send("POST", "/api/v1/session", { token: new FormData(event.target).get("token") });
