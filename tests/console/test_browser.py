@@ -85,6 +85,19 @@ def test_every_screen_can_be_used_by_everybody(
     context.close()
 
 
+def test_a_token_behind_the_hash_of_the_address_fills_the_form_and_goes_from_the_address(
+    browser: Browser, console: ConsoleThread
+) -> None:
+    context = browser.new_context(base_url=console.url)
+    page = context.new_page()
+    page.goto(f"/login#{TOKENS['console.token'][0]}")
+    page.get_by_role("button", name="Log in").click()
+    expect(page.get_by_role("heading", name="Overview")).to_be_visible()
+    page.go_back()
+    assert "#" not in page.url
+    context.close()
+
+
 def test_the_overview_is_live(page: Page, console: ConsoleThread) -> None:
     delivered = page.locator("dt", has_text=re.compile("^Delivered$")).locator("xpath=../dd")
     expect(delivered).to_contain_text("1 in all")

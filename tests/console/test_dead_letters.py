@@ -18,6 +18,7 @@ from hookline.console.interface import console_of
 from hookline.demo.kafka_broker import KafkaBroker
 
 WAIT_SECONDS = 60.0
+FAILED_AT = "2024-05-01T00:00:00+00:00"
 CANARY = b'{"driver_token": "canary-of-the-value"}'
 pytestmark = pytest.mark.timeout(180)
 
@@ -69,11 +70,14 @@ async def looking(kafka_broker: KafkaBroker) -> AsyncIterator[Looking]:
     standing = StandingService(flags)
     server = console_of(standing.service, standing.loaded)
     await server.start()
+    times: Any = {"first_attempt_at": FAILED_AT, "last_attempt_at": FAILED_AT}
     letters = [
-        written_letter(0, source, b"driver-a", value=CANARY),
-        written_letter(1, source, b"driver-b"),
-        written_letter(2, source, b"driver-a", reason="expired", status=None, detail="not delivered within 60 s"),
-        written_letter(3, source, b"driver-a", status=404),
+        written_letter(0, source, b"driver-a", value=CANARY, **times),
+        written_letter(1, source, b"driver-b", **times),
+        written_letter(
+            2, source, b"driver-a", reason="expired", status=None, detail="not delivered within 60 s", **times
+        ),
+        written_letter(3, source, b"driver-a", status=404, **times),
     ]
     await tools.produce(dead, letters)
     try:
@@ -98,8 +102,8 @@ async def test_they_are_grouped_by_reason_with_what_to_do_and_the_latest_are_lis
         ("status=4xx", {0, 1, 3}),
         ("status=none", {2}),
         ("key=driver-b", {1}),
-        ("failed_before=2026-11-25T03:41:03Z", set(range(4))),
-        ("failed_since=2026-11-25T03:41:03Z", set()),
+        ("failed_before=2024-05-01T00:00:01Z", set(range(4))),
+        ("failed_since=2024-05-01T00:00:01Z", set()),
         ("state=redriven", set()),
         ("limit=1&status=422", {1}),
     ],
@@ -227,3 +231,12 @@ async def test_without_kafka_it_says_so() -> None:
         assert (answer.status, "Kafka cannot be asked" in answer.json()["reason"]) == (503, True)
     finally:
         await server.stop()
+
+
+async def test_what_fails_while_somebody_thinks_is_not_among_what_was_counted(looking: Looking) -> None:
+    plan = (await looking.post("/api/v1/dead-letters/redrive", {})).json()
+    late = written_letter(9, looking.source, last_attempt_at="2999-01-01T00:00:00+00:00")
+    await looking.tools.produce(looking.dead, [late])
+    body = {"count": plan["count"], "failed_before": plan["failed_before"]}
+    assert (await looking.post("/api/v1/dead-letters/redrive", body)).status == 200
+    assert (await looking.redrive_ended())["redriven"] == 4

@@ -6,6 +6,7 @@ import asyncio
 import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -20,6 +21,7 @@ from hookline.demo.kafka_broker import KafkaBroker
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
 DONE_MILLISECONDS = 60_000
+TIMES: Any = dict.fromkeys(("first_attempt_at", "last_attempt_at"), "2024-05-01T00:00:00+00:00")
 PHONE = {"width": 390, "height": 844}
 
 
@@ -39,12 +41,14 @@ def dead_topic(kafka_broker: KafkaBroker) -> str:
         tools = KafkaTools(kafka_broker.bootstrap)
         source, dead = await make_topics(tools)
         letters = [
-            written_letter(number, source, b"driver-%d" % number, value=SCRIPT.encode(), detail=f"status 422 {SCRIPT}")
+            written_letter(
+                number, source, b"driver-%d" % number, value=SCRIPT.encode(), detail=f"status 422 {SCRIPT}", **TIMES
+            )
             for number in range(25)
         ]
         detail = "not delivered within 60 s of being read"
         letters += [
-            written_letter(number, source, b"late", reason="expired", status=None, detail=detail)
+            written_letter(number, source, b"late", reason="expired", status=None, detail=detail, **TIMES)
             for number in range(25, 30)
         ]
         await tools.produce(dead, letters)

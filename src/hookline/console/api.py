@@ -54,6 +54,7 @@ class Api:
         access: Access,
         audit: Audit,
         settings_view: SettingsView,
+        redrive_refusal: str = "",
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._access = access
@@ -64,7 +65,7 @@ class Api:
         self.views = Views(service)
         self.deliveries = DeliveryViews(service)
         self.stream = EventStream(lambda: self.views.status().model_dump_json(), STREAMS_AT_ONCE)
-        self.letters = LetterRoutes(service.settings, self.shows_payloads)
+        self.letters = LetterRoutes(service.settings, self.shows_payloads, redrive_refusal)
         self.routes = [*self._reading(), *self._changing(Actions(service)), *self.letters.routes]
 
     def _reading(self) -> list[Route]:

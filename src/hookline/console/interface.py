@@ -24,9 +24,9 @@ from hookline.telemetry.metrics import make_registry
 class Interface:
     """Answers what is asked of the console besides health and metrics."""
 
-    def __init__(self, service: DeliveryService, loaded: LoadedSettings) -> None:
+    def __init__(self, service: DeliveryService, loaded: LoadedSettings, redrive_refusal: str = "") -> None:
         access, audit, settings = Access(loaded.settings.console), Audit(), settings_view(loaded)
-        self._api = Api(service, access, audit, settings)
+        self._api = Api(service, access, audit, settings, redrive_refusal)
         self._pages = Pages(self._api, access, audit, settings, loaded.settings.kafka.group_id)
         self._gateway = Gateway(access, audit, [*self._api.routes, *self._pages.routes])
 
@@ -60,9 +60,10 @@ def _wants_page(request: web.BaseRequest) -> bool:
     return "text/html" in request.headers.get("Accept", "") and not request.path.startswith("/api/")
 
 
-def console_of(service: DeliveryService, loaded: LoadedSettings) -> ConsoleServer:
-    """The whole console of a service, as the settings have it."""
-    return ConsoleServer(service, make_registry(service), loaded.settings.console, Interface(service, loaded))
+def console_of(service: DeliveryService, loaded: LoadedSettings, redrive_refusal: str = "") -> ConsoleServer:
+    """The whole console of a service, as the settings have it; `redrive_refusal` says why it redrives nothing."""
+    interface = Interface(service, loaded, redrive_refusal)
+    return ConsoleServer(service, make_registry(service), loaded.settings.console, interface)
 
 
 def settings_view(loaded: LoadedSettings) -> SettingsView:

@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from hookline.console.models import Model
+from hookline.console.models import Done, Model
 from hookline.dead_letters.filters import LetterFilter, State
 from hookline.dead_letters.letters import Position
 from hookline.settings.units import moment_or_ago
@@ -123,6 +123,14 @@ class LetterDetail(LetterItem):
     value: str | None
     answer: str | None
     advice: str
+
+
+class RedrivePlanned(Done):
+    """What a redrive would do, or has begun to do."""
+
+    failed_before: str = Field(
+        default="", description="give it back with the count: what failed since was not looked at when it was planned"
+    )
 
 
 class RedriveState(Model):

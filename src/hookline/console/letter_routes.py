@@ -10,7 +10,14 @@ from pydantic import BaseModel, ConfigDict
 
 from hookline.console.access import Role
 from hookline.console.client import PREFIX
-from hookline.console.letter_models import LetterDetail, Letters, LettersQuery, RedriveBody, RedriveState
+from hookline.console.letter_models import (
+    LetterDetail,
+    Letters,
+    LettersQuery,
+    RedriveBody,
+    RedrivePlanned,
+    RedriveState,
+)
 from hookline.console.letters import LetterViews
 from hookline.console.models import Done
 from hookline.console.redriving import Redriving
@@ -50,9 +57,9 @@ class LetterForm(BaseModel):
 class LetterRoutes:
     """Handlers for dead letters."""
 
-    def __init__(self, settings: Settings, shows_payloads: Callable[[Role], bool]) -> None:
+    def __init__(self, settings: Settings, shows_payloads: Callable[[Role], bool], redrive_refusal: str = "") -> None:
         self._views = LetterViews(settings)
-        self.redriving = Redriving(settings)
+        self.redriving = Redriving(settings, redrive_refusal)
         self._shows_payloads = shows_payloads
         self.routes = [
             Route(
@@ -74,7 +81,7 @@ class LetterRoutes:
                 "Send dead letters again; without a count, only say which.",
                 Role.OPERATE,
                 body=RedriveBody,
-                answer=Done,
+                answer=RedrivePlanned,
             ),
             Route(
                 "POST",
@@ -138,7 +145,7 @@ class LetterRoutes:
     async def _state(self, _: Asked) -> RedriveState:
         return self.redriving.state()
 
-    async def redrive(self, asked: Asked) -> Done:
+    async def redrive(self, asked: Asked) -> RedrivePlanned:
         """Plan a redrive, or begin it when its count is given."""
         return await self.redriving.start(cast("RedriveBody", asked.body), asked.identity.name)
 

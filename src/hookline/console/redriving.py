@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Literal
 
-from hookline.console.letter_models import RedriveBody, RedriveState
+from hookline.console.letter_models import RedriveBody, RedrivePlanned, RedriveState
 from hookline.console.models import Done
 from hookline.console.routing import Refused
 from hookline.dead_letters.plan import SKIP_TEXTS, RedrivePlan, Skip, Target
@@ -24,6 +24,8 @@ from hookline.telemetry.masking import printable
 
 _PATIENCE_SECONDS = 300.0
 _CLOSE_SECONDS = 20.0
+_SETTLED_SECONDS = 1.0
+"""What failed so long ago is surely written."""
 _SKIP_WORDS = SKIP_TEXTS | {
     Skip.REDRIVEN: "redriven before",
     Skip.QUARANTINED: "redriven dead_letter.max_redrives times and failed each time",
@@ -33,15 +35,20 @@ _log = get_logger("hookline.console")
 
 
 class Redriving:
-    """At most one redrive at a time in this process; `Exclusion` sees to it that there is no other elsewhere."""
+    """At most one redrive at a time in this process; `Exclusion` sees to it that there is no other elsewhere.
+
+    `refusal` says why none is begun at all, if so.
+    """
 
     def __init__(
         self,
         settings: Settings,
+        refusal: str = "",
         clock: Callable[[], float] = time.monotonic,
         wall_clock: Callable[[], float] = time.time,
     ) -> None:
         self._settings = settings
+        self._refusal = refusal
         self._clock = clock
         self._wall_clock = wall_clock
         self._planning = asyncio.Lock()
@@ -81,8 +88,14 @@ class Redriving:
             text=text,
         )
 
-    async def start(self, body: RedriveBody, who: str) -> Done:
-        """Plan, and begin when `count` is what the plan has; raises `Refused` when it is not, or one runs already."""
+    async def start(self, body: RedriveBody, who: str) -> RedrivePlanned:
+        """Plan, and begin when `count` is what the plan has; raises `Refused` when it is not, or one runs already.
+
+        A plan is of what failed up to a moment ago, which its answer tells: others may fail while somebody thinks.
+        """
+        if body.count is None and not body.failed_before:
+            until = datetime.fromtimestamp(self._wall_clock() - _SETTLED_SECONDS, UTC)
+            body = body.model_copy(update={"failed_before": until.isoformat(timespec="milliseconds")})
         async with self._planning:
             if self.is_running:
                 raise Refused(409, f"A redrive of {self._about[0]} is under way here, started by {self._about[2]}.")
@@ -93,13 +106,15 @@ class Redriving:
             except HooklineError as error:
                 raise Refused(503, f"Kafka cannot be asked for dead letters: {printable(str(error))}") from None
             if plan is None:
-                return Done(result="No dead letter matches: there is nothing to redrive.", count=0)
+                return RedrivePlanned(result="No dead letter matches: there is nothing to redrive.", count=0)
             if body.count is None or not plan.count:
-                return Done(result=_planned(plan), count=plan.count)
+                return RedrivePlanned(result=_planned(plan), count=plan.count, failed_before=body.failed_before)
+            if self._refusal:
+                raise Refused(409, self._refusal)
             if body.count != plan.count:
                 raise Refused(409, f"{plan.count:,} are to be redriven now, not {body.count:,}: look again.")
             self._begin(plan, body, who)
-            return Done(result=f"{plan.count:,} dead letters of {plan.topic} are being redriven.", count=plan.count)
+            return RedrivePlanned(result=self._text, count=plan.count, failed_before=body.failed_before)
 
     async def cancel(self) -> Done:
         """Let what is under way end, and stop; raises `Refused` when nothing is."""

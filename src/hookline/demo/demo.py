@@ -24,9 +24,14 @@ from hookline.demo.tasks import cancelled, while_running
 from hookline.errors import KafkaUnavailable
 from hookline.service.delivery_service import DeliveryService
 from hookline.settings.loading import LoadedSettings
+from hookline.settings.tree import Settings
 
 _ASSIGNMENT_SECONDS = 60.0
 _STOP_SECONDS = 30.0
+_EMBEDDED_REDRIVES_NOTHING = (
+    "The demonstration's embedded broker keeps no names of group members, so nothing can be redriven safely. Start the"
+    " demonstration with --broker kafka."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +87,8 @@ class Demo:
         without_idempotence = broker.embedded and self._options.client == "aiokafka"
         sink = EmbeddedSink(settings.kafka, settings.dead_letter) if without_idempotence else None
         delivery = DeliveryService(settings, sink=sink)
-        console = console_of(delivery, LoadedSettings(settings, {}, {}))
+        refusal = _EMBEDDED_REDRIVES_NOTHING if broker.embedded else ""
+        console = console_of(delivery, LoadedSettings(settings, {}, {}), refusal)
         running = asyncio.create_task(delivery.run(), name="demo delivery")
         faults = FaultRunner(
             fault_plan(self._options.planned_seconds) if self._options.faults else (), service.behave, self._screen.say
@@ -92,7 +98,7 @@ class Demo:
             await console.start()
             self._screen.say("Joining the consumer group.")
             await while_running(running, _assigned(delivery))
-            self._screen.begin(Heading(broker.words, self._options.length, console.url))
+            self._screen.begin(Heading(broker.words, self._options.length, _log_in_address(console.url, settings)))
             self._flowing = True
             self._settled = await while_running(running, flow.run())
             delivery.request_stop()
@@ -144,3 +150,9 @@ async def _assigned(delivery: DeliveryService) -> None:
                 f"the consumer group did not give us the partitions within {_ASSIGNMENT_SECONDS:g} s"
             )
         await asyncio.sleep(0.05)
+
+
+def _log_in_address(url: str, settings: Settings) -> str:
+    """Where the page is, with what to log in with behind the #, which no browser sends."""
+    token = settings.console.token
+    return f"{url}/login#{token.get_secret_value()}" if token is not None else url

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import secrets
 from typing import Any
+
+from pydantic import SecretStr
 
 from hookline.demo.brokers import Broker
 from hookline.demo.options import ClientName
@@ -42,5 +45,6 @@ def demo_settings(broker: Broker, service_url: str, client: ClientName) -> Setti
         kafka=Kafka(**kafka),
         deliver=Deliver(url=service_url, timeout=TIMEOUT_SECONDS, connect_timeout=1.0, drain_timeout=5.0),
         retry=Retry(max_delay=5.0),
-        console=Console(listen="127.0.0.1:0"),
+        # The data is made up, so whoever sees the address may see and do everything.
+        console=Console(listen="127.0.0.1:0", token=SecretStr(secrets.token_urlsafe(12)), show_payloads=True),
     )

@@ -66,6 +66,8 @@ async function act(button) {
     if (!counted.ok) return tell(counted.answer.reason, true);
     if (!counted.answer.count) return tell(counted.answer.result);
     body = { ...base, count: counted.answer.count };
+    // What fails while the question stands is not among those that were counted.
+    if (counted.answer.failed_before) body.failed_before = counted.answer.failed_before;
     text = text ? `${text} This concerns ${counted.answer.count} records.` : counted.answer.result;
   } else if (button.dataset.body) {
     body = JSON.parse(button.dataset.body);
@@ -92,6 +94,12 @@ document.addEventListener("click", async (event) => {
     catch { tell("The browser did not let it be copied: select it by hand.", true); }
   }
 });
+
+// A token behind the # of the address, which is not sent anywhere, fills the form of the login page.
+if (byId("login") && location.hash.length > 1) {
+  byId("login").elements.token.value = decodeURIComponent(location.hash.slice(1));
+  history.replaceState(null, "", location.pathname);
+}
 
 document.addEventListener("submit", async (event) => {
   if (event.target.id === "redrive-form") event.preventDefault();
