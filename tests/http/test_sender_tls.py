@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import ssl
+import time
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +55,17 @@ async def test_a_trusted_service_is_answered_and_its_connection_kept(kind: str, 
         for _ in range(3):
             assert await run.answer() == Answer(200, b'{"status":"Accepted"}')
         assert server.connections == 1
+
+
+async def test_the_wire_sender_tells_when_the_service_s_certificate_ends(authority: Authority) -> None:
+    tls = {"ca_file": str(authority.file)}
+    async with (
+        ScriptedServer(behave, tls=authority.server()) as server,
+        running_sender("wire", server.url, tls=tls) as run,
+    ):
+        assert run.sender.certificate_expires_at == 0
+        await run.answer()
+        assert run.sender.certificate_expires_at > time.time()
 
 
 @pytest.mark.parametrize("size", [100_000, 4_000_000])

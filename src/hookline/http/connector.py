@@ -28,7 +28,11 @@ class ConnectError(Exception):
 
 
 class Connector:
-    """Opens connections. `tls` is the context for https, None for http; replacing it concerns new connections only."""
+    """Opens connections. `tls` is the context for https, None for http; replacing it concerns new connections only.
+
+    `certificate_expires_at` is when the service's certificate of the latest connection ends to be valid, in seconds
+    since 1970; 0 without TLS, or while certificates are not checked.
+    """
 
     def __init__(
         self,
@@ -41,6 +45,7 @@ class Connector:
         resolver: Resolver | None = None,
     ) -> None:
         self.tls = tls
+        self.certificate_expires_at = 0.0
         self._destination = destination
         self._connect_seconds = connect_seconds
         self._clock = clock
@@ -106,7 +111,7 @@ class Connector:
         protocol = make_protocol(address)
         tls = self.tls
         async with asyncio.timeout(max(0.0, share_seconds)):
-            await loop.create_connection(
+            transport, _ = await loop.create_connection(
                 lambda: protocol,
                 address.host,
                 address.port,
@@ -115,4 +120,8 @@ class Connector:
                 server_hostname=self._destination.server_name if tls else None,
                 ssl_shutdown_timeout=TLS_SHUTDOWN_SECONDS if tls else None,
             )
+        if tls is not None:
+            certificate = transport.get_extra_info("peercert") or {}
+            if "notAfter" in certificate:
+                self.certificate_expires_at = float(ssl.cert_time_to_seconds(certificate["notAfter"]))
         return protocol

@@ -83,6 +83,11 @@ class WireSender:
         return self._exchange.connections_opened
 
     @property
+    def certificate_expires_at(self) -> float:
+        """When the service's certificate ends to be valid, in seconds since 1970; 0 when there is none or unknown."""
+        return self._connector.certificate_expires_at
+
+    @property
     def connection_retries(self) -> int:
         """How many requests were sent once more, since their connection was closed as they were sent."""
         return self._exchange.connection_retries

@@ -304,4 +304,5 @@ class DeliveryService:
 
     def _copy_connection_counts(self) -> None:
         self.measurements.connections_opened = getattr(self._sender, "connections_opened", 0)
+        self.measurements.certificate_expires_at = getattr(self._sender, "certificate_expires_at", 0.0)
         self.measurements.connection_retries = getattr(self._sender, "connection_retries", 0)

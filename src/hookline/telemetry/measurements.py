@@ -89,7 +89,8 @@ class Histogram:
 
 class Measurements:
     """What the shell counts. The integers are totals since the start, and only ever grow, but for the number of
-    `partitions_standing_still`. `breaker_changes` counts by the state that the service came to be in.
+    `partitions_standing_still`. `breaker_changes` counts by the state that the service came to be in;
+    `certificate_expires_at` is when the service's certificate ends to be valid, in seconds since 1970, 0 without.
 
     `attempt_duration` is observed for each attempt, from sending to its outcome; `end_to_end` for each delivered
     record that has a timestamp, from then to its answer; `dead_letter_duration` for each dead letter, from writing to
@@ -99,6 +100,7 @@ class Measurements:
     __slots__ = (
         "attempt_duration",
         "breaker_changes",
+        "certificate_expires_at",
         "commit_failures",
         "commits",
         "commits_deferred",
@@ -119,6 +121,7 @@ class Measurements:
         self.end_to_end = Histogram(END_TO_END_BOUNDS_SECONDS)
         self.dead_letter_duration = Histogram(ATTEMPT_BOUNDS_SECONDS)
         self.breaker_changes: Counter[str] = Counter()
+        self.certificate_expires_at = 0.0
         self.polls = 0
         self.commits = 0
         self.commits_deferred = 0

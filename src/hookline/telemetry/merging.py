@@ -11,7 +11,15 @@ from prometheus_client.samples import Sample
 
 _TOTALS = frozenset({"counter", "histogram"})
 _LEAST = frozenset({"process_start_time_seconds", "process_max_fds"})
-_MOST = frozenset({"hookline_build_info", "hookline_breaker_state", "hookline_concurrency_limit_reason", "python_info"})
+_MOST = frozenset(
+    {
+        "hookline_build_info",
+        "hookline_breaker_state",
+        "hookline_certificate_expires_timestamp_seconds",
+        "hookline_concurrency_limit_reason",
+        "python_info",
+    }
+)
 """States and descriptions: the sum of two would mean nothing."""
 
 

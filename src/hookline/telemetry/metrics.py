@@ -259,6 +259,11 @@ def _measurement_families(measurements: Measurements) -> Iterator[Metric]:
         "Partitions of which nothing comes though the group is stable and the log goes on.",
         measurements.partitions_standing_still,
     )
+    yield _gauge(
+        "certificate_expires_timestamp_seconds",
+        "When the service's certificate ends to be valid, in seconds since 1970; 0 without TLS, or while unknown.",
+        measurements.certificate_expires_at,
+    )
     for name, meaning, value in (
         ("rebalances", "Times the group assigned partitions anew.", measurements.rebalances),
         ("polls", "Times Kafka was asked for records.", measurements.polls),
