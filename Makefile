@@ -58,8 +58,11 @@ format: setup ## put the code in order
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-docs: setup ## renew what the documentation has from the code: the settings and their schema
+docs: setup ## renew what the documentation has from the code, and build it as a site in build/site
 	$(BIN)/python -m hookline.settings.reference docs
+	$(BIN)/python -m tools.reference docs
+	$(BIN)/python -m tools.build_site build/site
+	@echo "The site: build/site/index.html"
 
 compiled: .cache/compiled/.installed ## compile the delivery path, as it is published, and test it so
 	.cache/compiled/bin/python -m pytest $(QUICK_TESTS) --hypothesis-profile=brief

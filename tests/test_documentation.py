@@ -97,6 +97,7 @@ def test_make_commands_exist(document: Path):
 @each_document
 def test_hookline_commands_and_their_options_exist(document: Path):
     for code in code_of(document):
+        code = code.partition(" | ")[0]
         match = re.match(r"\s*(?:\.venv/bin/)?hookline((?: [a-z][a-z-]*)*)((?: .*)?)$", code)
         if match is None:
             continue
@@ -106,7 +107,7 @@ def test_hookline_commands_and_their_options_exist(document: Path):
                 found = command.get_command(click.Context(command), word)
                 assert found is not None, f"{code.strip()}: there is no command {word}"
                 command = found
-        options = {name for parameter in command.params for name in parameter.opts} | {"--help", "-h"}
+        options = {name for it in command.params for name in (*it.opts, *it.secondary_opts)} | {"--help", "-h"}
         for option in re.findall(r"(?<=\s)--?[a-z][\w.-]*", match[2]):
             assert option in options, f"{code.strip()}: there is no option {option}"
 

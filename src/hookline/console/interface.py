@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from aiohttp import web
 
 from hookline.console.access import Access
@@ -9,6 +11,7 @@ from hookline.console.api import Api
 from hookline.console.audit import Audit
 from hookline.console.gateway import Gateway
 from hookline.console.models import SettingItem, SettingsView
+from hookline.console.openapi import openapi
 from hookline.console.pages import Pages
 from hookline.console.response_headers import DATA_HEADERS
 from hookline.console.routing import Refused
@@ -64,6 +67,13 @@ def console_of(service: DeliveryService, loaded: LoadedSettings, redrive_refusal
     """The whole console of a service, as the settings have it; `redrive_refusal` says why it redrives nothing."""
     interface = Interface(service, loaded, redrive_refusal)
     return ConsoleServer(service, make_registry(service), loaded.settings.console, interface)
+
+
+def interface_description() -> dict[str, Any]:
+    """What the interface answers to, as OpenAPI 3.1, without any service that runs."""
+    settings = Settings()
+    service = DeliveryService(settings)
+    return openapi(Api(service, Access(settings.console), Audit(), SettingsView(settings=[])).routes)
 
 
 def settings_view(loaded: LoadedSettings) -> SettingsView:

@@ -25,6 +25,7 @@ _REFUSALS = {
     "403": "This host, this origin or this role may not.",
     "404": "There is nothing at this address.",
     "409": "It cannot be done as things stand; the reason says why.",
+    "503": "Kafka cannot be asked; the reason says why.",
     "429": "Too many wrong tokens, or too many at once.",
 }
 
