@@ -22,6 +22,7 @@ COMMANDS = {
     "retry": ("hookline.cli.steering", "Try again at once what waits for its next attempt."),
     "skip": ("hookline.cli.steering", "Send a record to the dead letters instead of trying it again."),
     "bench": ("hookline.cli.bench", "Put load on your service, and say how many requests at once it can take."),
+    "doctor": ("hookline.cli.doctor", "Look whether everything is there that delivering needs."),
     "config": ("hookline.cli.config", "Write, check and show settings."),
     "completion": ("hookline.cli.completion", "Print a script that completes commands in a shell."),
 }

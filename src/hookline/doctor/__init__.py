@@ -1,0 +1,1 @@
+"""Finding out whether everything that delivering needs is there, without delivering anything."""
