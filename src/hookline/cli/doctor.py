@@ -25,9 +25,9 @@ _COLOURS = {"ok": "green", "warning": "yellow", "failure": "red"}
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object for each check.")
 def doctor(config: Path | None, as_json: bool) -> int:
-    """Look whether everything is there that delivering needs, and say what to do about what is not.
+    """Look whether everything is there that delivering needs.
 
-    Settings, versions, file descriptors; Kafka: connection, credentials, topics, group, dead letters, retention; the
+    Each line says what was looked at and what was found, and for what is not well, what to do. Settings, versions, file descriptors; Kafka: connection, credentials, topics, group, dead letters, retention; the
     service: name, connection, TLS with its certificate, an answer, the clock. Nothing is delivered, written or
     committed: the service gets a HEAD of its root without credentials.
 
