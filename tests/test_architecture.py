@@ -35,10 +35,12 @@ MAY_IMPORT: Mapping[str, frozenset[str]] = {
     "consumer_service": ADAPTERS | {"service"},
     "dead_letters": ADAPTERS | {"service"},
     "load_test": CONTRACTS | {"http", "kafka", "service"},
-    "console": ADAPTERS | {"service", "dead_letters"},
+    "trial": ADAPTERS | {"service"},
+    "console": ADAPTERS | {"service", "dead_letters", "trial"},
     "doctor": ADAPTERS | {"service", "dead_letters"},
     "demo": ADAPTERS | {"service", "console"},
-    "cli": ADAPTERS | {"service", "dead_letters", "load_test", "doctor", "console", "demo", "consumer_service"},
+    "cli": ADAPTERS
+    | {"service", "dead_letters", "load_test", "doctor", "trial", "console", "demo", "consumer_service"},
     "__init__": frozenset({"consumer_service", "errors", "settings", "version"}),
     "__main__": frozenset({"cli"}),
 }

@@ -141,6 +141,15 @@ def test_a_partition_is_paused_and_resumed_after_a_question(page: Page, console:
     assert not assignment.halted
 
 
+def test_a_test_request_is_sent_after_a_question_and_its_result_stays(page: Page) -> None:
+    page.goto("/destination")
+    page.get_by_label("Body").fill('{"driver_token": "x"}')
+    page.get_by_role("button", name="Send it").click()
+    expect(page.locator("#ask")).to_contain_text("one real request")
+    page.get_by_role("button", name="Do it").click()
+    expect(page.locator("#test-result")).to_contain_text("connection_refused")
+
+
 def test_all_are_retried_after_it_was_said_how_many(page: Page, console: ConsoleThread) -> None:
     page.get_by_role("button", name="Retry all now").click()
     expect(page.locator("#ask")).to_contain_text("This concerns 3 records")

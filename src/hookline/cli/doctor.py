@@ -27,9 +27,10 @@ _COLOURS = {"ok": "green", "warning": "yellow", "failure": "red"}
 def doctor(config: Path | None, as_json: bool) -> int:
     """Look whether everything is there that delivering needs.
 
-    Each line says what was looked at and what was found, and for what is not well, what to do. Settings, versions, file descriptors; Kafka: connection, credentials, topics, group, dead letters, retention; the
-    service: name, connection, TLS with its certificate, an answer, the clock. Nothing is delivered, written or
-    committed: the service gets a HEAD of its root without credentials.
+    Each line says what was looked at and what was found, and for what is not well, what to do. Settings, versions, file
+    descriptors; Kafka: connection, credentials, topics, group, dead letters, retention; the service: name, connection,
+    TLS with its certificate, an answer, the clock. Nothing is delivered, written or committed: the service gets a HEAD
+    of its root without credentials.
 
     Ends with 0 when nothing failed, else with the code that `hookline run` would end with: 3 settings, 4 Kafka, 5 the
     destination.

@@ -21,6 +21,7 @@ COMMANDS = {
     "resume": ("hookline.cli.steering", "Undo pause; try a destination that is down."),
     "retry": ("hookline.cli.steering", "Try again at once what waits for its next attempt."),
     "skip": ("hookline.cli.steering", "Send a record to the dead letters instead of trying it again."),
+    "send": ("hookline.cli.send", "Send one record to the service, to see what it says."),
     "bench": ("hookline.cli.bench", "Put load on your service, and say how many requests at once it can take."),
     "doctor": ("hookline.cli.doctor", "Look whether everything is there that delivering needs."),
     "config": ("hookline.cli.config", "Write, check and show settings."),

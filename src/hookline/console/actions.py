@@ -2,20 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import cast
 
-from hookline.console.models import ConfirmBody, Done, RecordBody
+from hookline.console.access import Role
+from hookline.console.models import ConfirmBody, Done, RecordBody, TrialBody, TrialDone
+from hookline.console.payloads import payload_text
 from hookline.console.routing import Asked, Refused
-from hookline.engine.records import TopicPartition
+from hookline.engine.records import SourceRecord, TopicPartition
 from hookline.engine.steering import Steering
+from hookline.engine.verdicts import Answer
+from hookline.errors import UnsendableRecord
 from hookline.service.delivery_service import DeliveryService
+from hookline.telemetry.masking import mask_text, printable
+from hookline.trial.attempt import MEANINGS, attempt
+
+_TRIAL_TOPIC = "hookline-test"
+"""What placeholders and `Idempotency-Key` say of a test request."""
 
 
 class Actions:
     """Handlers of requests that change something; all are idempotent."""
 
-    def __init__(self, service: DeliveryService) -> None:
+    def __init__(self, service: DeliveryService, shows_payloads: Callable[[Role], bool]) -> None:
         self._service = service
+        self._shows_payloads = shows_payloads
 
     async def pause_destination(self, _: Asked) -> Done:
         """Send nothing more."""
@@ -26,6 +37,27 @@ class Actions:
         """Send again."""
         self._service.steer(lambda steering, now: steering.resume_destination(now))
         return Done(result="The destination is sent to again; if it was down, one record is tried first.", count=1)
+
+    async def test_destination(self, asked: Asked) -> TrialDone:
+        """Send one request that is made of what was given, and of no record; a destination that is down gets it too."""
+        body = cast("TrialBody", asked.body)
+        record = SourceRecord(_TRIAL_TOPIC, 0, 0, -1, body.key.encode(errors="surrogateescape"), body.body.encode(), ())
+        try:
+            trial = await attempt(self._service.settings, record)
+        except UnsendableRecord as error:
+            raise Refused(409, f"No request can be made of that: {printable(str(error))}.") from None
+        outcome = trial.outcome
+        said = f"status {outcome.status}" if isinstance(outcome, Answer) else f"{outcome.kind.value}: {outcome.detail}"
+        said = printable(mask_text(said))
+        shown = self._shows_payloads(asked.identity.role)
+        return TrialDone(
+            result=f"The service said: {said}, after {trial.seconds:.2f} s. With that {MEANINGS[trial.verdict]}.",
+            count=1,
+            status=outcome.status if isinstance(outcome, Answer) else None,
+            seconds=trial.seconds,
+            verdict=trial.verdict.value,
+            answer=payload_text(outcome.body, shown) if isinstance(outcome, Answer) else None,
+        )
 
     async def pause(self, asked: Asked) -> Done:
         """Send nothing more of one partition."""

@@ -35,6 +35,8 @@ from hookline.console.models import (
     SettingsView,
     SinceQuery,
     Status,
+    TrialBody,
+    TrialDone,
 )
 from hookline.console.openapi import openapi
 from hookline.console.routing import Asked, Handler, Refused, Route
@@ -66,7 +68,7 @@ class Api:
         self.deliveries = DeliveryViews(service)
         self.stream = EventStream(lambda: self.views.status().model_dump_json(), STREAMS_AT_ONCE)
         self.letters = LetterRoutes(service.settings, self.shows_payloads, redrive_refusal)
-        self.routes = [*self._reading(), *self._changing(Actions(service)), *self.letters.routes]
+        self.routes = [*self._reading(), *self._changing(Actions(service, self.shows_payloads)), *self.letters.routes]
 
     def _reading(self) -> list[Route]:
         return [
@@ -106,6 +108,15 @@ class Api:
         return [
             operate("/destination/pause", actions.pause_destination, "Send nothing more."),
             operate("/destination/resume", actions.resume_destination, "Send again; try a destination that is down."),
+            Route(
+                "POST",
+                f"{PREFIX}/destination/test",
+                actions.test_destination,
+                "Send one test request to the service, made of no record.",
+                Role.OPERATE,
+                body=TrialBody,
+                answer=TrialDone,
+            ),
             operate(f"{place}/pause", actions.pause, "Send nothing more of a partition."),
             operate(f"{place}/resume", actions.resume, "Send of a partition again."),
             operate("/retry", actions.retry_all, "Try again at once all that wait.", body=ConfirmBody),

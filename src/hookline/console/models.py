@@ -267,6 +267,24 @@ class Done(Model):
     count: int = Field(description="how many records or partitions it concerns")
 
 
+class TrialDone(Done):
+    """What the service said to a test request."""
+
+    status: int | None = Field(description="null when there was no answer")
+    seconds: float
+    verdict: str = Field(description="what it would mean for a record")
+    answer: str | None = Field(description="its first bytes, masked, to whoever may see payloads")
+
+
+class TrialBody(BaseModel):
+    """A test request: the body, and the key that placeholders of the address are filled with."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    body: str = Field(default='{"test": true}', max_length=32_768)
+    key: str = Field(default="hookline-test", max_length=1000)
+
+
 class Failure(Model):
     """Why a request was not answered as asked."""
 

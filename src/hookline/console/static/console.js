@@ -69,12 +69,20 @@ async function act(button) {
     // What fails while the question stands is not among those that were counted.
     if (counted.answer.failed_before) body.failed_before = counted.answer.failed_before;
     text = text ? `${text} This concerns ${counted.answer.count} records.` : counted.answer.result;
+  } else if (button.dataset.body === "form") {
+    const form = byId(button.dataset.form);
+    body = Object.fromEntries(new FormData(form));
   } else if (button.dataset.body) {
     body = JSON.parse(button.dataset.body);
   }
   if (text && !(await ask(text))) return;
   const done = await send("POST", path, Object.keys(body).length ? body : undefined, newKey());
   tell(done.ok ? done.answer.result : done.answer.reason, !done.ok);
+  const place = byId("test-result");
+  if (place && done.ok && "verdict" in done.answer) {
+    place.textContent = done.answer.answer ? `${done.answer.result}\n\n${done.answer.answer}` : done.answer.result;
+    place.hidden = false;
+  }
   refresh();
 }
 
@@ -102,7 +110,7 @@ if (byId("login") && location.hash.length > 1) {
 }
 
 document.addEventListener("submit", async (event) => {
-  if (event.target.id === "redrive-form") event.preventDefault();
+  if (["redrive-form", "test-form"].includes(event.target.id)) event.preventDefault();
   if (event.target.id !== "login") return;
   event.preventDefault();
   const done = await send("POST", "/api/v1/session", { token: new FormData(event.target).get("token") });
