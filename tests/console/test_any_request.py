@@ -30,7 +30,7 @@ CHECKS = [
 ]
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def console(kafka_broker: KafkaBroker) -> Iterator[ConsoleThread]:
     """A console before a Kafka with a dead letter."""
 
@@ -61,8 +61,14 @@ def ask_all(console: ConsoleThread, check: Callable[[Any], None], examples: int)
         if operation.path == "/api/v1/events":  # it never ends
             continue
         for mode in (GenerationMode.POSITIVE, GenerationMode.NEGATIVE):
+            # The same ones each time, but for whoever fuzzes.
+            fuzzes = hypothesis.settings.get_current_profile_name() == "long"
             profile = hypothesis.settings(
-                max_examples=examples, deadline=None, suppress_health_check=list(hypothesis.HealthCheck)
+                max_examples=50 * examples if fuzzes else examples,
+                derandomize=not fuzzes,
+                database=None,
+                deadline=None,
+                suppress_health_check=list(hypothesis.HealthCheck),
             )
             try:
                 profile(hypothesis.given(operation.as_strategy(generation_mode=mode))(check))()

@@ -71,3 +71,4 @@ async def test_a_service_that_is_not_there_and_a_body_that_is_none_are_told() ->
     assert (answer["status"], "connection_refused" in answer["result"]) == (None, True)
     refused = await asked("http://127.0.0.1:1/check", {"body": "not json"}, "console.operate_token")
     assert (refused.status, "not_json" in refused.json()["reason"]) == (409, True)
+    assert (await asked("http://127.0.0.1:1/check", {"body": "\ud800"}, "console.operate_token")).status == 400

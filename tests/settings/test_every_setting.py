@@ -49,6 +49,8 @@ TEXTS = {
     "breaker.window_attempts": ("50", 50),
     "breaker.failure_share": ("0.25", 0.25),
     "dead_letter.success_pays": ("0.5", 0.5),
+    "console.mask_fields": ("email,phone", ["email", "phone"]),
+    "console.mask_patterns": ("x+,DE[0-9]{2}", ["x+", "DE[0-9]{2}"]),
     "console.listen": ("127.0.0.1:1", "127.0.0.1:1"),
     "console.hosts": ("a.example.com", ["a.example.com"]),
 }

@@ -14,6 +14,7 @@ from hookline.engine.steering import Steering
 from hookline.engine.verdicts import Answer
 from hookline.errors import UnsendableRecord
 from hookline.service.delivery_service import DeliveryService
+from hookline.telemetry.mask_rules import MaskRules
 from hookline.telemetry.masking import mask_text, printable
 from hookline.trial.attempt import MEANINGS, attempt
 
@@ -24,9 +25,9 @@ _TRIAL_TOPIC = "hookline-test"
 class Actions:
     """Handlers of requests that change something; all are idempotent."""
 
-    def __init__(self, service: DeliveryService, shows_payloads: Callable[[Role], bool]) -> None:
+    def __init__(self, service: DeliveryService, shown_to: Callable[[Role], MaskRules | None]) -> None:
         self._service = service
-        self._shows_payloads = shows_payloads
+        self._shown_to = shown_to
 
     async def pause_destination(self, _: Asked) -> Done:
         """Send nothing more."""
@@ -41,7 +42,7 @@ class Actions:
     async def test_destination(self, asked: Asked) -> TrialDone:
         """Send one request that is made of what was given, and of no record; a destination that is down gets it too."""
         body = cast("TrialBody", asked.body)
-        record = SourceRecord(_TRIAL_TOPIC, 0, 0, -1, body.key.encode(errors="surrogateescape"), body.body.encode(), ())
+        record = SourceRecord(_TRIAL_TOPIC, 0, 0, -1, body.key.encode(), body.body.encode(), ())
         try:
             trial = await attempt(self._service.settings, record)
         except UnsendableRecord as error:
@@ -49,7 +50,7 @@ class Actions:
         outcome = trial.outcome
         said = f"status {outcome.status}" if isinstance(outcome, Answer) else f"{outcome.kind.value}: {outcome.detail}"
         said = printable(mask_text(said))
-        shown = self._shows_payloads(asked.identity.role)
+        shown = self._shown_to(asked.identity.role)
         return TrialDone(
             result=f"The service said: {said}, after {trial.seconds:.2f} s. With that {MEANINGS[trial.verdict]}.",
             count=1,

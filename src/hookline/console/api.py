@@ -42,6 +42,7 @@ from hookline.console.openapi import openapi
 from hookline.console.routing import Asked, Handler, Refused, Route
 from hookline.console.views import Views
 from hookline.service.delivery_service import DeliveryService
+from hookline.telemetry.mask_rules import MaskRules
 
 STREAMS_AT_ONCE = 24
 _PARTITION = f"{PREFIX}/partitions/{{topic}}/{{partition}}"
@@ -63,12 +64,14 @@ class Api:
         self._audit = audit
         self._settings = settings_view
         self._clock = clock
-        self._show_payloads = service.settings.console.show_payloads
+        console = service.settings.console
+        self._show_payloads = console.show_payloads
+        self._mask_rules = MaskRules(console.mask_fields, console.mask_patterns)
         self.views = Views(service)
         self.deliveries = DeliveryViews(service)
         self.stream = EventStream(lambda: self.views.status().model_dump_json(), STREAMS_AT_ONCE)
-        self.letters = LetterRoutes(service.settings, self.shows_payloads, redrive_refusal)
-        self.routes = [*self._reading(), *self._changing(Actions(service, self.shows_payloads)), *self.letters.routes]
+        self.letters = LetterRoutes(service.settings, self.shown_to, redrive_refusal)
+        self.routes = [*self._reading(), *self._changing(Actions(service, self.shown_to)), *self.letters.routes]
 
     def _reading(self) -> list[Route]:
         return [
@@ -134,9 +137,9 @@ class Api:
             Route("DELETE", f"{PREFIX}/session", self._log_out, "Log out.", Role.NOBODY, answer=Done),
         ]
 
-    def shows_payloads(self, role: Role) -> bool:
-        """Whether somebody with this role may see keys, values and answers."""
-        return self._show_payloads and role is Role.ADMIN
+    def shown_to(self, role: Role) -> MaskRules | None:
+        """How somebody with this role may see keys, values and answers; None when they are hidden."""
+        return self._mask_rules if self._show_payloads and role is Role.ADMIN else None
 
     async def _status(self, _: Asked) -> Status:
         return self.views.status()
@@ -149,13 +152,13 @@ class Api:
 
     async def _deliveries(self, asked: Asked) -> Deliveries:
         query = cast("DeliveriesQuery", asked.query)
-        return self.deliveries.deliveries(query, self.shows_payloads(asked.identity.role))
+        return self.deliveries.deliveries(query, self.shown_to(asked.identity.role))
 
     async def _delivery(self, asked: Asked) -> DeliveryDetail:
         offset = asked.path["offset"]
         if not offset.isascii() or not offset.isdigit() or len(offset) > 19:
             raise Refused(400, "An offset is a number from 0.")
-        return self.deliveries.delivery(partition_of(asked), int(offset), self.shows_payloads(asked.identity.role))
+        return self.deliveries.delivery(partition_of(asked), int(offset), self.shown_to(asked.identity.role))
 
     async def _history(self, asked: Asked) -> HistoryView:
         return self.views.history(cast("SinceQuery", asked.query).since)
@@ -218,5 +221,5 @@ class Api:
             name=name,
             role=role.word,
             may_change=role >= Role.OPERATE,
-            payloads="shown" if self.shows_payloads(role) else "hidden",
+            payloads="shown" if self.shown_to(role) else "hidden",
         )

@@ -9,6 +9,7 @@ from hookline.console.payloads import header_text, key_text, payload_text
 from hookline.engine.records import TopicPartition
 from hookline.errors import OperationRefused
 from hookline.service.delivery_service import DeliveryService
+from hookline.telemetry.mask_rules import MaskRules
 from hookline.telemetry.masking import mask_text, printable
 from hookline.telemetry.recent_deliveries import Attempt, Trace
 
@@ -20,7 +21,7 @@ class DeliveryViews:
         self._service = service
         self._recent = service.insight.deliveries
 
-    def deliveries(self, query: DeliveriesQuery, shown: bool) -> Deliveries:
+    def deliveries(self, query: DeliveriesQuery, shown: MaskRules | None) -> Deliveries:
         """Those that pass all filters, the newest first; `shown` says whether payloads may be seen."""
         found = [trace for trace in self._recent.since(query.since) if _passes(trace, query)]
         return Deliveries(
@@ -29,7 +30,7 @@ class DeliveryViews:
             not_sampled=self._recent.not_sampled,
         )
 
-    def delivery(self, partition: TopicPartition, offset: int, shown: bool) -> DeliveryDetail:
+    def delivery(self, partition: TopicPartition, offset: int, shown: MaskRules | None) -> DeliveryDetail:
         """One delivery; raises `OperationRefused` when it is not remembered."""
         trace = self._recent.find(partition, offset)
         if trace is None:
@@ -44,14 +45,14 @@ class DeliveryViews:
             value_bytes=trace.value_bytes,
             headers=[header_text(name, value, shown) for name, value in trace.headers],
             attempts=[_attempt(attempt, shown) for attempt in trace.attempts],
-            curl=self._curl(trace) if shown else None,
+            curl=None if shown is None else self._curl(trace, shown),
         )
 
-    def _curl(self, trace: Trace) -> str | None:
+    def _curl(self, trace: Trace, shown: MaskRules) -> str | None:
         """The request to try by hand, with credentials left out and the body as it may be seen; whole bodies only."""
         deliver = self._service.settings.deliver
         value = trace.value or b""
-        body = payload_text(value, shown=True)
+        body = payload_text(value, shown)
         if trace.value_bytes > len(value) or body is None:
             return None
         content_type = deliver.content_type or ("application/json" if deliver.body == "json" else "")
@@ -62,7 +63,7 @@ class DeliveryViews:
         return shlex.join(parts)
 
 
-def _item(trace: Trace, shown: bool) -> dict[str, object]:
+def _item(trace: Trace, shown: MaskRules | None) -> dict[str, object]:
     last = trace.attempts[-1] if trace.attempts else None
     return {
         "sequence": trace.sequence,
@@ -86,7 +87,7 @@ def _result(attempt: Attempt) -> str:
     return str(attempt.status) if attempt.status is not None else attempt.detail.partition(":")[0]
 
 
-def _attempt(attempt: Attempt, shown: bool) -> AttemptItem:
+def _attempt(attempt: Attempt, shown: MaskRules | None) -> AttemptItem:
     return AttemptItem(
         at=attempt.at,
         seconds=attempt.seconds,

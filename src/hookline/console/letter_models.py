@@ -13,6 +13,7 @@ from hookline.dead_letters.letters import Position
 from hookline.settings.units import moment_or_ago
 
 _STATUS = r"^([1-9]\d\d|[1-9]xx|none|)$"
+_TOPIC = r"^([a-zA-Z0-9._-]*[a-zA-Z0-9_-][a-zA-Z0-9._-]*|)$"
 _TEXT_MAX = 1000
 
 
@@ -24,7 +25,7 @@ class LettersQuery(BaseModel):
     reason: str = Field(default="", max_length=64)
     status: str = Field(default="", pattern=_STATUS, description="the last answer: 422, 4xx or none")
     state: Literal["", "waiting", "redriven", "quarantined"] = ""
-    source_topic: str = Field(default="", max_length=249)
+    source_topic: str = Field(default="", max_length=249, pattern=_TOPIC)
     source_partition: int | None = Field(default=None, ge=0)
     failed_since: str = Field(default="", max_length=40, description="a time with its zone, or 2h for two hours ago")
     failed_before: str = Field(default="", max_length=40, description="likewise")

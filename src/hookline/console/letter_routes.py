@@ -25,6 +25,7 @@ from hookline.console.routing import Asked, Refused, Route
 from hookline.dead_letters.groups import ADVICE
 from hookline.dead_letters.letters import Position
 from hookline.settings.tree import Settings
+from hookline.telemetry.mask_rules import MaskRules
 
 _LETTER = "/{topic}/{partition}/{offset}"
 _FILTERS_WRONG = (
@@ -57,10 +58,12 @@ class LetterForm(BaseModel):
 class LetterRoutes:
     """Handlers for dead letters."""
 
-    def __init__(self, settings: Settings, shows_payloads: Callable[[Role], bool], redrive_refusal: str = "") -> None:
+    def __init__(
+        self, settings: Settings, shown_to: Callable[[Role], MaskRules | None], redrive_refusal: str = ""
+    ) -> None:
         self._views = LetterViews(settings)
         self.redriving = Redriving(settings, redrive_refusal)
-        self._shows_payloads = shows_payloads
+        self._shown_to = shown_to
         self.routes = [
             Route(
                 "GET",
@@ -102,7 +105,7 @@ class LetterRoutes:
                 query = LettersQuery.model_validate(given)
             except ValueError:
                 raise Refused(400, _FILTERS_WRONG) from None
-            found = await self._views.letters(query, self._shows_payloads(asked.identity.role))
+            found = await self._views.letters(query, self._shown_to(asked.identity.role))
             return render(
                 "letters.html",
                 asked,
@@ -132,7 +135,7 @@ class LetterRoutes:
         ]
 
     async def _letters(self, asked: Asked) -> Letters:
-        return await self._views.letters(cast("LettersQuery", asked.query), self._shows_payloads(asked.identity.role))
+        return await self._views.letters(cast("LettersQuery", asked.query), self._shown_to(asked.identity.role))
 
     async def _letter(self, asked: Asked) -> LetterDetail:
         partition, offset = asked.path["partition"], asked.path["offset"]
@@ -140,7 +143,7 @@ class LetterRoutes:
             if not number.isascii() or not number.isdigit() or len(number) > digits:
                 raise Refused(400, "A partition and an offset are numbers from 0.")
         position = Position(asked.path["topic"], int(partition), int(offset))
-        return await self._views.letter(position, self._shows_payloads(asked.identity.role))
+        return await self._views.letter(position, self._shown_to(asked.identity.role))
 
     async def _state(self, _: Asked) -> RedriveState:
         return self.redriving.state()

@@ -17,6 +17,7 @@ from hookline.dead_letters.letters import Letter, Position
 from hookline.dead_letters.reading import DeadLetterReader, Seen, dead_letter_topics, opened_access
 from hookline.errors import HooklineError, TopicMissing
 from hookline.settings.tree import Settings
+from hookline.telemetry.mask_rules import MaskRules
 from hookline.telemetry.masking import mask_text, printable
 
 LOOKED_AT_MAX = 100_000
@@ -33,7 +34,7 @@ class LetterViews:
         self._looking = asyncio.Lock()
         self.topics = dead_letter_topics(settings)
 
-    async def letters(self, query: LettersQuery, shown: bool) -> Letters:
+    async def letters(self, query: LettersQuery, shown: MaskRules | None) -> Letters:
         """Those that are meant; `shown` lets keys be seen. Raises `Refused` for a wrong time, or without Kafka."""
         try:
             chosen = query.meant(datetime.now(UTC))
@@ -75,7 +76,7 @@ class LetterViews:
             is_complete=is_complete,
         )
 
-    async def letter(self, position: Position, shown: bool) -> LetterDetail:
+    async def letter(self, position: Position, shown: MaskRules | None) -> LetterDetail:
         """One; `shown` lets its payloads be seen. Raises `Refused` when it is not there, or without Kafka."""
         if position.topic not in self.topics:
             raise Refused(404, f"{printable(position.topic)} is no dead-letter topic of this process.")
@@ -115,7 +116,7 @@ def _group(group: Group) -> LetterGroup:
     )
 
 
-def _item(letter: Letter, state: State, shown: bool) -> dict[str, object]:
+def _item(letter: Letter, state: State, shown: MaskRules | None) -> dict[str, object]:
     position = letter.position
     return {
         "id": str(position),
@@ -134,7 +135,7 @@ def _item(letter: Letter, state: State, shown: bool) -> dict[str, object]:
     }
 
 
-def _detail(letter: Letter, state: State, shown: bool) -> LetterDetail:
+def _detail(letter: Letter, state: State, shown: MaskRules | None) -> LetterDetail:
     group = Group(letter.reason)
     value = letter.record.value
     return LetterDetail(

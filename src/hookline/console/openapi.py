@@ -25,6 +25,10 @@ _REFUSALS = {
     "403": "This host, this origin or this role may not.",
     "404": "There is nothing at this address.",
     "409": "It cannot be done as things stand; the reason says why.",
+    "405": "Another method is meant.",
+    "408": "The body did not come in time.",
+    "413": "The body is too large, or there may be none.",
+    "415": "The body is not application/json.",
     "503": "Kafka cannot be asked; the reason says why.",
     "429": "Too many wrong tokens, or too many at once.",
 }

@@ -126,11 +126,11 @@ class Pages:
             query = DeliveriesQuery.model_validate(given)
         except ValueError:
             raise Refused(400, _FILTERS_WRONG) from None
-        found = self._api.deliveries.deliveries(query, self._api.shows_payloads(asked.identity.role))
+        found = self._api.deliveries.deliveries(query, self._api.shown_to(asked.identity.role))
         return self._answer("deliveries.html", asked, "/deliveries", query=query, found=found)
 
     async def _delivery(self, asked: Asked) -> web.Response:
-        shown = self._api.shows_payloads(asked.identity.role)
+        shown = self._api.shown_to(asked.identity.role)
         offset = asked.path["offset"]
         if not offset.isascii() or not offset.isdigit():
             raise Refused(400, "An offset is a number from 0.")

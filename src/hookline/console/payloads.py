@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import json
 
-from hookline.telemetry.masking import mask_json, mask_key, mask_text, printable
+from hookline.telemetry.mask_rules import MaskRules
+from hookline.telemetry.masking import MASK, mask_json, mask_key, mask_text, printable
 
 _SHOWN_CHARACTERS = 4096
 
 
-def payload_text(payload: bytes | None, shown: bool) -> str | None:
+def payload_text(payload: bytes | None, shown: MaskRules | None) -> str | None:
     """A value or an answer; None when it is hidden or there is none.
 
     JSON is masked by its fields' names and indented; what is cut, or no JSON, is masked as text; other bytes are told
     by their number.
     """
-    if not shown or payload is None:
+    if shown is None or payload is None:
         return None
     try:
         text = payload.decode()
@@ -24,22 +25,22 @@ def payload_text(payload: bytes | None, shown: bool) -> str | None:
             return f"({len(payload)} bytes that are not text)"
         text = payload[: error.start].decode()
     try:
-        text = json.dumps(mask_json(json.loads(text)), indent=2, ensure_ascii=False)
+        text = json.dumps(shown.json(mask_json(json.loads(text))), indent=2, ensure_ascii=False)
     except (ValueError, RecursionError):
-        text = mask_text(text)
+        text = shown.text(mask_text(text))
     return "\n".join(printable(line) for line in text[:_SHOWN_CHARACTERS].split("\n"))
 
 
-def key_text(key: bytes | None, shown: bool) -> str:
+def key_text(key: bytes | None, shown: MaskRules | None) -> str:
     """A record's key: itself when shown, or else a digest by which it can be told from others."""
-    if not shown or key is None:
+    if shown is None or key is None:
         return mask_key(key)
-    return printable(key.decode(errors="backslashreplace"))
+    return printable(shown.text(key.decode(errors="backslashreplace")))
 
 
-def header_text(name: str, value: bytes | None, shown: bool) -> tuple[str, str]:
+def header_text(name: str, value: bytes | None, shown: MaskRules | None) -> tuple[str, str]:
     """A record's header, with its value when shown."""
-    if not shown:
+    if shown is None:
         return printable(name), "***"
     text = "" if value is None else value.decode(errors="backslashreplace")
-    return printable(name), printable(str(mask_json({name: text})[name]))
+    return printable(name), printable(str(shown.json(mask_json({name: text})).get(name, MASK)))

@@ -193,7 +193,7 @@ class Views:
             return None
         return Oldest(
             offset=oldest.offset,
-            key=key_text(delivery.record.key, shown=False),
+            key=key_text(delivery.record.key, None),
             timestamp=oldest.timestamp_ms / 1000 if oldest.timestamp_ms >= 0 else None,
             held_seconds=oldest.held_seconds,
             attempt=oldest.attempt,

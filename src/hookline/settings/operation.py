@@ -8,6 +8,7 @@ from typing import Literal
 from pydantic import Field, SecretStr
 
 from hookline.settings.addresses import ListenAddress
+from hookline.settings.patterns import Pattern
 from hookline.settings.section import Section
 from hookline.settings.units import DAY, PositiveDuration
 
@@ -31,6 +32,12 @@ class Console(Section):
     """A file with `view_token`."""
     show_payloads: bool = False
     """Whether keys, values and answers are shown to whoever has `token`; masked by field names otherwise, or hidden."""
+    mask_fields: list[str] = []
+    """Names of JSON fields and headers to mask in payloads that are shown, beside those that always are, such as
+    `email`; `customerName`, `customer_name` and `Customer-Name` are one."""
+    mask_patterns: list[Pattern] = []
+    """Regular expressions of what to mask in payloads that are shown, such as `[0-9]{13,19}`. At most one `*`, `+` or
+    `{n,}` each, so that none takes long."""
     allow_remote: bool = False
     """Must be true for an address that is not loopback, unless there is a token."""
     hosts: list[str] = []
