@@ -21,7 +21,7 @@ SCENARIO = faults
 SEEDS = 1000
 SEED =
 
-.PHONY: help setup demo test check lint format docs simulate compiled mutants chaos fuzz soak benchmark profile audit lock clean
+.PHONY: help setup demo test check lint format docs screenshots simulate compiled mutants chaos fuzz soak benchmark profile audit lock clean
 
 help: ## list the commands (what `make` alone does)
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -57,6 +57,9 @@ lint: setup ## format, lint and types alone; changes nothing
 format: setup ## put the code in order
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+screenshots: setup ## take the pictures of the console that the documentation shows, from a real run
+	chromium=`sh tools/find_chromium.sh $(BIN)/playwright` && CHROMIUM="$$chromium" $(BIN)/python -m tools.screenshots docs/images
 
 docs: setup ## renew what the documentation has from the code, and build it as a site in build/site
 	$(BIN)/python -m hookline.settings.reference docs

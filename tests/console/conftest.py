@@ -1,10 +1,12 @@
-"""A console on a free port, in front of a service whose figures a test sets."""
+"""A console on a free port, in front of a service whose figures a test sets; and a Chromium to look at one with."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
+from playwright.sync_api import Browser, sync_playwright
+from tests.console.browser import chromium
 from tests.console.client import Client
 from tests.telemetry.fake_service import FakeService
 
@@ -27,3 +29,11 @@ async def client(service: FakeService) -> AsyncIterator[Client]:
         yield Client(console.url)
     finally:
         await console.stop()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=chromium(), args=["--no-sandbox"])
+        yield started
+        started.close()

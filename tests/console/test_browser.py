@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, expect, sync_playwright
-from tests.console.browser import ConsoleThread, chromium
+from playwright.sync_api import Browser, Page, expect
+from tests.console.browser import ConsoleThread
 from tests.console.standing_service import HERE, TOKENS
 
 from hookline.engine.verdicts import Answer
@@ -29,14 +29,6 @@ SCREENS = {
     "/nothing": "Not found",
 }
 SIZES = {"desk": {"width": 1280, "height": 900}, "phone": {"width": 390, "height": 844}}
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=chromium(), args=["--no-sandbox"])
-        yield started
-        started.close()
 
 
 @pytest.fixture

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, expect, sync_playwright
-from tests.console.browser import SCRIPT, ConsoleThread, chromium
+from playwright.sync_api import Browser, Page, expect
+from tests.console.browser import SCRIPT, ConsoleThread
 from tests.console.standing_service import TOKENS
 from tests.dead_letters.make import written_letter
 from tests.dead_letters.redriving import make_topics
@@ -23,14 +23,6 @@ pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
 DONE_MILLISECONDS = 60_000
 TIMES: Any = dict.fromkeys(("first_attempt_at", "last_attempt_at"), "2024-05-01T00:00:00+00:00")
 PHONE = {"width": 390, "height": 844}
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=chromium(), args=["--no-sandbox"])
-        yield started
-        started.close()
 
 
 @pytest.fixture

@@ -233,24 +233,6 @@ class HistoryView(Model):
     attempt_p99_seconds: list[float | None]
 
 
-class Member(Model):
-    """A member of the consumer group, as Kafka tells it."""
-
-    member_id: str
-    client_id: str
-    host: str
-    partitions: list[str]
-    is_this_process: bool
-
-
-class Members(Model):
-    """The consumer group."""
-
-    group_id: str
-    state: str
-    members: list[Member]
-
-
 class Me(Model):
     """Who asks, and what may be done."""
 

@@ -46,6 +46,6 @@ class EngineOptions:
     verdicts: VerdictPolicy = field(default_factory=VerdictPolicy)
     breaker: BreakerPolicy = field(default_factory=BreakerPolicy)
     allowance: AllowancePolicy = field(default_factory=AllowancePolicy)
-    commit_records: int = 20_000
+    commit_records: int = 4_000
     map_limit_characters: int = DEFAULT_LIMIT_CHARACTERS
     map_wide: bool = False

@@ -102,7 +102,7 @@ class Commit(Section):
 
     interval: PositiveDuration = Field(default=1.0, ge=0.01, le=HOUR)
     """At least this often, when something was settled."""
-    records: int = Field(default=20_000, ge=1, le=10_000_000)
+    records: int = Field(default=4_000, ge=1, le=10_000_000)
     """And whenever this many were settled."""
     # A string of Kafka's protocol has 32,767 bytes at most, and these characters have three each.
     metadata_characters: int = Field(default=4096, ge=64, le=10_922)

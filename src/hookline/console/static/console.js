@@ -149,6 +149,12 @@ const NAMES = {
 };
 const COLOURS = ["#2f7ed8", "#d9722e"];
 
+// A moment of the plots in the zone that times are shown in.
+function clockTime(seconds) {
+  const at = new Date(seconds * 1000);
+  return (stored("zone", "utc") === "local" ? new Date(at - at.getTimezoneOffset() * 60000) : at).toISOString().slice(11, 19);
+}
+
 async function drawPlots() {
   const places = [...document.querySelectorAll("[data-plot]")];
   if (!places.length || !window.uPlot) return;
@@ -170,9 +176,9 @@ async function drawPlots() {
     const unit = place.dataset.unit;
     place.chart = new uPlot({
       width, height: 180,
-      axes: [{ ...axis }, { ...axis, size: 64, values: (_, ticks) => ticks.map((tick) => `${tick.toLocaleString("en")}${unit}`) }],
+      axes: [{ ...axis, values: (_, ticks) => ticks.map(clockTime) }, { ...axis, size: 64, values: (_, ticks) => ticks.map((tick) => `${tick.toLocaleString("en")}${unit}`) }],
       scales: { y: { range: (_, low, high) => [Math.min(0, low ?? 0), (high || 1) * 1.1] } },
-      series: [{ value: (_, at) => (at ? new Date(at * 1000).toISOString().slice(11, 19) : "–") },
+      series: [{ value: (_, at) => (at ? clockTime(at) : "–") },
         ...series.map((name, index) => ({ label: NAMES[name], stroke: COLOURS[index], width: 2, spanGaps: false }))],
     }, data, place);
     place.chart.root.setAttribute("role", "img");
