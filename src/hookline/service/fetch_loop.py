@@ -12,9 +12,9 @@ from hookline.service.record_path import RecordPath
 from hookline.telemetry.measurements import Measurements
 
 _FETCH_SECONDS = 0.5
-_STARVED_SECONDS = 0.25
+_STARVED_SECONDS = 1.0
 """After waiting so long for room, it fetches of partitions that have nothing ready, and polls, which keeps us in the
-group."""
+group. Not sooner: librdkafka forgets what it had read ahead of those that are paused meanwhile."""
 
 
 class FetchLoop:
