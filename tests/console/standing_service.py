@@ -72,7 +72,9 @@ class StandingService:
     """`service` and `loaded` are what a console is made of; `sender.sent` is what is under way."""
 
     def __init__(self, flags: Mapping[str, Sequence[str]] | None = None) -> None:
-        given = {"console.listen": ["127.0.0.1:0"], "deliver.in_flight": ["4"], **(flags or {})}
+        # What failed comes back by nothing but what a test does: some minutes are longer than any test.
+        delays = {"retry.initial_delay": ["10m"], "retry.max_delay": ["10m"]}
+        given = {"console.listen": ["127.0.0.1:0"], "deliver.in_flight": ["4"], **delays, **(flags or {})}
         self.loaded: LoadedSettings = load_settings(flags=given)
         self.source, self.sender = StandingSource(), StandingSender()
         self.service = DeliveryService(
@@ -80,6 +82,7 @@ class StandingService:
             source=self.source,
             sender=self.sender,
             sink=_Sink(),  # type: ignore[arg-type]
+            random=lambda: 0.5,
         )
         self.service.engine.assignments.assign(HERE, 0, "")
 
