@@ -8,8 +8,7 @@ for a fixed number of times, and neither groups that are referred to nor looking
 from __future__ import annotations
 
 import re
-import re._constants as codes  # type: ignore[import-not-found]
-import re._parser as parser  # type: ignore[import-not-found]
+from importlib import import_module
 from typing import Annotated, Any
 
 from pydantic import AfterValidator
@@ -18,6 +17,9 @@ from hookline.settings.kinds import Kind
 
 PATTERN = Kind("pattern", "a regular expression with one * or + or {n,} at most, no repetition inside another")
 LONGEST_PATTERN = 200
+# What Python itself takes patterns apart with; it has no description of types.
+codes: Any = import_module("re._constants")
+parser: Any = import_module("re._parser")
 _MOST_REPEATS = 100
 _REPEATS = (codes.MAX_REPEAT, codes.MIN_REPEAT, codes.POSSESSIVE_REPEAT)
 _REFUSED = (codes.ASSERT, codes.ASSERT_NOT, codes.GROUPREF, codes.GROUPREF_EXISTS)
