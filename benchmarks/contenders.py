@@ -298,6 +298,14 @@ class HooklineLibrdkafkaAiohttp(Hookline):
     deliver_settings: ClassVar[dict[str, str]] = {"sender": "aiohttp"}
 
 
+class HooklineAdaptive(Hookline):
+    """With a limit of requests at once that it finds out."""
+
+    name = "hookline-adaptive"
+    title = "Hookline, adaptive"
+    deliver_settings: ClassVar[dict[str, str]] = {"in_flight": "adaptive"}
+
+
 class HooklineWorkers(Hookline):
     """Two worker processes that have as many requests under way together as one has alone."""
 
@@ -321,6 +329,7 @@ CONTENDERS: dict[str, Contender] = {
         HooklineLibrdkafka(),
         HooklineAiohttp(),
         HooklineLibrdkafkaAiohttp(),
+        HooklineAdaptive(),
         HooklineWorkers(),
         DocumentedLoop(),
         GoNetHttp(),

@@ -39,6 +39,8 @@ class Account:
     """Requests that wait for their answer now."""
     peak_in_flight: int
     """The most that did at once."""
+    under_way_seconds: float
+    """How long requests waited for their answer, all together; only with a capacity."""
 
 
 @dataclass(frozen=True)
@@ -107,12 +109,17 @@ class Receiver:
             last_seconds=figures["last_seconds"],
             in_flight=int(figures["in_flight"]),
             peak_in_flight=int(figures["peak_in_flight"]),
+            under_way_seconds=figures["under_way_seconds"],
         )
 
     def latencies_ms(self) -> tuple[float, float]:
         """The median and the 99th percentile of what latencies it takes account of; 0 when of none."""
         figures = self._get("/latencies")
         return figures["p50"], figures["p99"]
+
+    def set_capacity(self, places: int, seconds: float) -> None:
+        """From now on work on so many requests at once, so long on each; others wait. For one with `has_capacity`."""
+        self._get(f"/capacity?places={places}&seconds={seconds}")
 
     def forget_latencies(self) -> None:
         """Count latencies anew."""
@@ -125,12 +132,19 @@ class Receiver:
 
 @contextlib.contextmanager
 def receiver(
-    nginx: Installation, folder: Path, delay_ms: float, slow_seconds: float = 0.0, latencies_since: str = ""
+    nginx: Installation,
+    folder: Path,
+    delay_ms: float,
+    slow_seconds: float = 0.0,
+    latencies_since: str = "",
+    *,
+    has_capacity: bool = False,
 ) -> Iterator[Receiver]:
     """Run a receiver that answers after `delay_ms`, in a folder of its own; ended when the context is left.
 
     One record in 100,000 takes `slow_seconds` in its place, unless that is 0. It takes account of latencies since
-    records were "written", since they were "received", or of none.
+    records were "written", since they were "received", or of none. With `has_capacity` it works on no more requests
+    at once than it was last told, and `delay_ms` is nothing.
 
     Raises BenchmarkError when it does not answer within ten seconds.
     """
@@ -140,7 +154,7 @@ def receiver(
     issuer = trustme.CA()
     issuer.cert_pem.write_to_path(str(authority))
     issuer.issue_cert("127.0.0.1").private_key_and_cert_chain_pem.write_to_path(str(certificate))
-    workers = os.cpu_count() or 1
+    workers = 1 if has_capacity else os.cpu_count() or 1  # what it works on is known to one worker alone
     configuration = Template((_FOLDER / "nginx.conf").read_text()).substitute(
         load_modules=nginx.load_modules,
         workers=workers,

@@ -67,7 +67,7 @@ def parse(arguments: list[str]) -> Options:
         topic = dataclasses.replace(scenario.topic, records=records)
         ours = chosen.ours or scenario.ours
         scenarios.append(dataclasses.replace(scenario, topic=topic, matches=matches, ours=ours))
-    if not any(scenario.matches for scenario in scenarios):
+    if not any(scenario.matches or scenario.phases for scenario in scenarios):
         parser.error("no scenario compares what was chosen; see benchmarks/scenarios.py")
     rounds = chosen.rounds or (2 if chosen.quick else 5)
     return Options(tuple(scenarios), chosen.quick, rounds, chosen.servers, chosen.keep)

@@ -67,6 +67,20 @@ class Match:
 
 
 @dataclass(frozen=True)
+class Phase:
+    """A time in which a service works on `places` requests at once, `seconds` on each; more wait for their turn."""
+
+    places: int
+    seconds: float
+    settles_within_seconds: float = 15.0
+    """How long it may take to find out."""
+    measured_seconds: float = 20.0
+
+    def __str__(self) -> str:
+        return f"{self.places} at once, {1000 * self.seconds:g} ms each"
+
+
+@dataclass(frozen=True)
 class Scenario:
     """A topic, a service and those who deliver the one to the other."""
 
@@ -89,6 +103,8 @@ class Scenario:
     """Records are written at so many a second while they are delivered; None for a topic that is full before."""
     latencies_since: str = ""
     """Whether the service takes account of latencies since records were "written", since it "received" them, or not."""
+    phases: tuple[Phase, ...] = ()
+    """What the service can take, one after the other, while ours finds it out; then there are no matches."""
     killed: bool = False
     """Whether the contender is killed when half of the records are delivered, and started again."""
 
@@ -255,6 +271,17 @@ SCENARIOS: tuple[Scenario, ...] = (
         in_flight=64,
         delay_ms=0,
         matches=(Match("go-net-http", start_at_most=2.0),),
+    ),
+    Scenario(
+        name="changing-capacity",
+        title="an adaptive limit, and a service whose capacity changes",
+        topic=TopicShape(_RECORDS),
+        quick_records=0,
+        in_flight=0,
+        delay_ms=0,
+        matches=(),
+        ours="hookline-adaptive",
+        phases=(Phase(32, 0.02), Phase(8, 0.02), Phase(100, 0.02), Phase(20, 0.005)),
     ),
     Scenario(
         name="clients-and-senders",

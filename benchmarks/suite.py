@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from benchmarks.capacity import follow_scenario, tasks_of
 from benchmarks.contenders import CONTENDERS, Task
 from benchmarks.errors import BenchmarkError
 from benchmarks.measure import Measurement, measure
@@ -73,6 +74,9 @@ class Suite:
 
     def _run_scenario(self, scenario: Scenario) -> None:
         print(f"\n{scenario.title}: {scenario.topic.records:,} records", flush=True)
+        if scenario.phases:
+            self.verdicts += self._follow(scenario)
+            return
         measured = self.runs.setdefault(scenario.name, [])
         able = [match for match in scenario.matches if not {scenario.ours, match.against} & self._unusable.keys()]
         pairs: dict[Match, list[Pair]] = {match: [] for match in able}
@@ -98,6 +102,26 @@ class Suite:
             print(table(scenario, measured, {name: each.title for name, each in CONTENDERS.items()}))
         for match in scenario.matches:
             self.verdicts.append(self._verdict(scenario, match, pairs, failures))
+
+    def _follow(self, scenario: Scenario) -> list[Verdict]:
+        """A service that goes through phases, with ours alone."""
+        if scenario.ours in self._unusable:
+            reason = self._unusable[scenario.ours]
+            return [Verdict(scenario.name, scenario.ours, "its capacity", Outcome.SKIPPED, reason)]
+        folder = self._folder / scenario.name
+        with receiver(self._nginx, folder / "service", 0, has_capacity=True) as service:
+            task = Task(
+                servers=self._servers,
+                topic=self._topics.topic(scenario.topic),
+                group_id=f"benchmark-{uuid.uuid4()}",
+                url=service.url,
+                in_flight=scenario.in_flight,
+                records=scenario.topic.records,
+                console_port=free_port(),
+                folder=folder,
+            )
+            tasks = tasks_of(task, folder, self._rounds)
+            return follow_scenario(scenario, CONTENDERS[scenario.ours], tasks, service)
 
     def _run_round(
         self,

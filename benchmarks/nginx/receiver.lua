@@ -39,6 +39,32 @@ local function latency(share)
     return 0
 end
 
+-- When each place is free again, and how long a request has it; none when there is no such limit.
+local free_at = {}
+local place_seconds = 0
+
+-- How long a request that came now waits for a place and has it then.
+local function wait_for_place(came_at)
+    local first = 1
+    for place = 2, #free_at do
+        if free_at[place] < free_at[first] then
+            first = place
+        end
+    end
+    free_at[first] = math.max(free_at[first], came_at) + place_seconds
+    return free_at[first] - came_at
+end
+
+-- Gives the service so many places, all free. Known to this worker alone, of which there must be no other.
+function receiver.set_capacity()
+    local asked = ngx.req.get_uri_args()
+    free_at, place_seconds = {}, tonumber(asked.seconds)
+    for place = 1, tonumber(asked.places) do
+        free_at[place] = 0
+    end
+    ngx.say("{}")
+end
+
 -- Reads the body, waits for delay_seconds if that is not 0, answers, and counts the request once it is answered.
 -- One record in 100,000, told by its number, takes slow_seconds in place of that, unless it is 0. Latencies are counted
 -- since records were "written", which they say themselves, since they were "received", or not at all.
@@ -58,7 +84,11 @@ function receiver.accept(delay_seconds, slow_seconds, latencies_since)
         figures:set("peak_in_flight", in_flight)
         figures:add("first_seconds", ngx.now())
     end
-    if delay_seconds > 0 then
+    if #free_at > 0 then
+        local came_at = now()
+        ngx.sleep(wait_for_place(came_at))
+        figures:incr("under_way_seconds", now() - came_at, 0)
+    elseif delay_seconds > 0 then
         ngx.sleep(delay_seconds)
     end
     ngx.header.content_type = "application/json"
@@ -84,9 +114,10 @@ end
 -- The account as one line of JSON; seconds are nginx's wall clock, exact to about a millisecond.
 function receiver.account()
     ngx.say(string.format(
-        '{"answered":%d,"first_seconds":%.3f,"last_seconds":%.3f,"in_flight":%d,"peak_in_flight":%d}',
+        '{"answered":%d,"first_seconds":%.3f,"last_seconds":%.3f,"in_flight":%d,"peak_in_flight":%d,'
+            .. '"under_way_seconds":%.6f}',
         figures:get("answered") or 0, figures:get("first_seconds") or 0, figures:get("last_seconds") or 0,
-        figures:get("in_flight") or 0, figures:get("peak_in_flight") or 0))
+        figures:get("in_flight") or 0, figures:get("peak_in_flight") or 0, figures:get("under_way_seconds") or 0))
 end
 
 -- The latencies as one line of JSON, in milliseconds.

@@ -12,6 +12,7 @@ from tests.engine.make import HERE, Simulation, delivered_always, record
 from hookline.engine.options import EngineOptions, Order
 from hookline.engine.pace import Pace, Rate, make_pace
 from hookline.engine.reporting import engine_status, explain
+from hookline.engine.verdicts import Reason
 
 
 def test_without_a_rate_there_is_nothing_to_ask() -> None:
@@ -51,6 +52,19 @@ def test_bytes_are_paid_for_after_they_went_so_that_a_large_record_goes_too() ->
     simulation.run(3, delivered_always)
     assert [offset for _, offset in simulation.attempts] == [0, 1]
     assert simulation.attempts[1][0] - simulation.attempts[0][0] >= 9.9
+
+
+def test_a_record_of_which_no_request_can_be_made_costs_nothing() -> None:
+    options = EngineOptions(order=Order.NONE, rate=Rate(records=1, size_bytes=10))
+    simulation = Simulation(options)
+    simulation.read_keys(2)
+    engine, now = simulation.engine, simulation.now + 1
+    bad = engine.next(now)
+    assert bad is not None
+    assert engine.next(now) is None
+    engine.refuse(bad, Reason.NOT_JSON, "not JSON", now)
+    assert engine.next(now) is not None
+    assert engine.next(now) is None
 
 
 def test_it_is_said_which_rate_holds_the_next_record_and_for_how_long() -> None:

@@ -19,6 +19,7 @@ def draw_plan(seed: int) -> Plan:
     random = Random(seed)
     partitions = _partitions(random)
     settings = _settings(random, sorted({partition.topic for partition in partitions}))
+    settings["deliver"].update(_limits(Random(f"limits of {seed}"), settings["deliver"]["max_bytes"]))
     heals_at = random.uniform(3.0, 9.0)
     entries, ends, committed = _logs(random, partitions, heals_at, settings["deliver"]["max_bytes"])
     members = random.choice((1, 2, 2, 3, 3))
@@ -115,6 +116,21 @@ def _settings(random: Random, topics: list[str]) -> dict[str, Any]:
             "write_timeout": random.choice((0.5, 2.0)),
         },
     }
+
+
+def _limits(random: Random, max_bytes: int) -> dict[str, Any]:
+    """How much at once and how much a second, so that what is to be delivered after healing comes to its end."""
+    limits: dict[str, Any] = {}
+    if random.random() < 0.25:
+        limits |= {"in_flight": "adaptive", "in_flight_max": random.choice((1, 3, 8, 64))}
+    for name in ("rate", "fleet_rate"):
+        if random.random() < 0.2:
+            rate = limits[name] = {"burst": random.choice((0.1, 0.5, 1.0, 5.0))}
+            if random.random() < 0.8:
+                rate["records"] = random.choice((20, 50, 200.5))
+            if random.random() < 0.3:
+                rate["bytes"] = max_bytes * random.choice((5, 20))
+    return limits
 
 
 def _logs(

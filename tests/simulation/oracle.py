@@ -39,6 +39,7 @@ PROPERTIES = {
     13: "a service that is down is sent one record at a time and nothing is fetched, and one that is back is noticed",
     14: "partitions are given back in time, drained and committed",
     15: "what may be sent is sent while there is a place for it",
+    16: "no more is sent than the limit and the rates allow",
 }
 
 
@@ -173,6 +174,7 @@ class Oracle:
         if not process.tenures:
             process.is_doubtful = False
         process.tenures.append(tenure)
+        process.meters.shared()
         settled = f", settled above: {sorted(stored.settled)}" if stored.settled else ""
         self._world.tell(process.name, "is assigned {} from offset {}{}", tenure, stored.offset, settled)
         return tenure
@@ -234,6 +236,7 @@ class Oracle:
         tenure.state = "over"
         if tenure in process.tenures:
             process.tenures.remove(tenure)
+            process.meters.shared()
 
     # Records come
 
@@ -287,6 +290,7 @@ class Oracle:
         """The process makes an attempt."""
         tenure, entry = attempt.tenure, attempt.entry
         offset, name, now = entry.offset, process.name, self._world.loop.time()
+        process.meters.sent(entry)
         if tenure.state != "held" or tenure not in process.tenures:
             self.broken(11, name, f"sends {entry}, of {tenure}, which is {tenure.state}")
         if offset in tenure.inherited and offset not in tenure.unsettled:
@@ -301,8 +305,9 @@ class Oracle:
         if lane and lane[0] != offset:
             self.broken(4, name, f"sends {entry} before {lane[0]} of its lane is settled")
         tenure.in_flight.add(offset)
-        if len(process.sender.attempts) > self._world.settings.deliver.most_in_flight:
-            self.broken(6, name, f"has {len(process.sender.attempts)} requests under way")
+        under_way, limit = len(process.sender.attempts), process.service.engine.limit
+        if under_way > min(limit, self._world.settings.deliver.most_in_flight):
+            self.broken(16, name, f"has {under_way} requests under way, of {limit} at most now")
         max_age = self._world.settings.retry.max_age
         if max_age and now - tenure.admitted_at[offset] > max_age:
             self.broken(8, name, f"sends {entry}, which is older than retry.max_age")

@@ -12,6 +12,7 @@ from unittest.mock import patch
 from tests.simulation.conduct import Conduct
 from tests.simulation.loop import Owner
 from tests.simulation.oracle import Tenure
+from tests.simulation.rates import Meters
 from tests.simulation.recount import look_for_idleness, recount
 from tests.simulation.sender import SimulatedSender
 from tests.simulation.sink import SimulatedSink
@@ -69,6 +70,7 @@ class Process:
         self.waits_until: float | None = None
         self.waits_for = ""
         self.conduct = Conduct(self)
+        self.meters = Meters(self)
         self.sender = SimulatedSender(self)
         self.source = SimulatedSource(self)
         self.sink = SimulatedSink(self)
@@ -145,11 +147,19 @@ class Process:
         self.owner.after_step = None
         self.world.loop.thaw(self.owner)
         self.world.oracle.killed(self)
+        self._count_limits()
         self.source.end()
         self.sender.attempts.clear()
         self.running.cancel()
         world = self.world
         world.after(world.settings.kafka.session_timeout, world.group.put_out, self.source, "its session is over")
+
+    def _count_limits(self) -> None:
+        engine = self.service.engine
+        if engine.limit > 1 and self.world.settings.deliver.in_flight == "adaptive":
+            self.world.count("limit_raised")
+        if engine.pace is not None and engine.pace.held_seconds:
+            self.world.count("held_by_a_rate")
 
     def freeze(self) -> None:
         """Stop it, as SIGSTOP does."""

@@ -42,7 +42,6 @@ def look_for_idleness(process: Process) -> None:
     """Check that what may be sent is sent while there is a place, whatever else waits for its next attempt."""
     world, engine = process.world, process.service.engine
     settings = world.settings
-    limit = settings.deliver.most_in_flight
     if process.was_asked_to_stop or process.is_doubtful or process.frozen_at is not None or process.source.failure:
         return
     if not process.service._path.is_member:
@@ -51,7 +50,9 @@ def look_for_idleness(process: Process) -> None:
         return
     if engine.breaker.state is not DestinationState.CLOSED or engine.breaker.held_until is not None:
         return
-    if len(process.sender.attempts) >= limit or not world.plan.map_always_fits:
+    if len(process.sender.attempts) >= engine.limit or not world.plan.map_always_fits:
+        return
+    if process.meters.may_have_held(_IDLE_SECONDS):
         return
     now = world.loop.time()
     max_age = settings.retry.max_age or float("inf")

@@ -231,6 +231,8 @@ class Engine:
         delivery.assignment.in_flight -= 1
         self.in_flight -= 1
         delivery.attempt -= 1
+        if self.pace is not None:
+            self.pace.not_sent(len(delivery.record.value or b""))
         self._to_dead_letters(delivery, reason, now, detail)
 
     def _failed(

@@ -128,6 +128,13 @@ class Pace:
         for bucket in self._sizes:
             bucket.spend(size_bytes)
 
+    def not_sent(self, size_bytes: int) -> None:
+        """No request could be made of the record that was just let go: it costs nothing."""
+        for bucket in self._counts:
+            bucket.spend(-1.0)
+        for bucket in self._sizes:
+            bucket.spend(-size_bytes)
+
     def rests(self) -> None:
         """Nothing is ready: what passes from here on is no time that a rate held something."""
         self._held_since = None
