@@ -45,6 +45,10 @@ class StandingSource:
     def position(self, partition: TopicPartition) -> int | None:
         return None
 
+    @property
+    def member_id(self) -> str | None:
+        return None
+
     def end_offset(self, partition: TopicPartition) -> int | None:
         return 100
 

@@ -20,6 +20,7 @@ SCREENS = {
     "/": "Overview",
     "/partitions": "Partitions",
     "/partitions/sessions/0": "sessions-0",
+    "/members": "Members",
     "/deliveries": "Deliveries",
     "/deliveries/sessions/0/1": "sessions-0 offset 1",
     "/destination": "Destination",

@@ -16,6 +16,7 @@ PAGES = [
     "/",
     "/partitions",
     "/partitions/sessions/0",
+    "/members",
     "/deliveries",
     "/deliveries?state=retrying&status=503",
     "/deliveries/sessions/0/0",

@@ -115,6 +115,8 @@ async def test_what_a_group_committed_and_who_is_in_it(client: str, tools: Kafka
             await member.until(lambda: len(member.owned) == 2)
             (seen,) = await access.members(kafka.group_id)
             assert (seen.client_id, seen.host) == ("host.17", "127.0.0.1")
+            assert seen.member_id == member.source.member_id
+            assert seen.partitions == tuple(partitions)
             await member.source.commit({partitions[0]: OffsetCommit(0, "~a map")})
             assert await access.committed(kafka.group_id, partitions) == {partitions[0]: OffsetCommit(0, "~a map")}
         assert await access.members(kafka.group_id) == []

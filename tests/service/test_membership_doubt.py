@@ -56,6 +56,10 @@ class EndlessSource:
     def position(self, partition: TopicPartition) -> int | None:
         return self._next
 
+    @property
+    def member_id(self) -> str | None:
+        return None
+
     def end_offset(self, partition: TopicPartition) -> int | None:
         return None
 

@@ -25,6 +25,10 @@ class Group:
         self.measurements = Measurements()
         self.standstill = Standstill(self.engine, self, self.measurements, lambda: self.committed_at)  # type: ignore[arg-type]
 
+    @property
+    def member_id(self) -> str | None:
+        return None
+
     def end_offset(self, partition: TopicPartition) -> int:
         return self.ends[partition]
 

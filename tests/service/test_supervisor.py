@@ -15,6 +15,7 @@ import pytest
 
 from hookline.errors import WorkersFailed
 from hookline.service.supervisor import Supervisor
+from hookline.service.worker import WorkerSilent
 from hookline.telemetry.merging import Family
 
 pytestmark = pytest.mark.timeout(60)
@@ -168,3 +169,37 @@ async def test_no_descriptor_is_left_when_workers_come_and_go(tmp_path: Path):
         before = open_descriptors()
         await until(lambda: supervisor.restarts == 4)
         assert open_descriptors() <= before + 4
+
+
+ANSWERING = TELL + (
+    "report()\n"
+    "for line in os.fdopen(fd, 'rb'):\n"
+    "    q = __import__('json').loads(line)\n"
+    "    if q['name'] == 'end': sys.exit(1)\n"
+    "    if q['name'] == 'echo': os.write(fd, ('{\"answers\": %d, \"result\": %d}\\n'"
+    " % (q['number'], q['arguments']['n'])).encode())\n"
+)
+
+
+async def test_a_worker_answers_what_it_is_asked_each_question_its_own_answer(tmp_path: Path):
+    supervisor = supervised(ANSWERING, tmp_path)
+    async with running(supervisor):
+        await until(lambda: supervisor.readiness()[0])
+        asked = [worker.ask("echo", {"n": n}, 10.0) for worker in supervisor.members for n in range(20)]
+        answers = await asyncio.gather(*asked)
+    assert [answer["result"] for answer in answers] == [*range(20), *range(20)]
+
+
+async def test_a_worker_that_is_silent_or_ends_or_is_not_there_yet_is_said_to_be(tmp_path: Path):
+    supervisor = supervised(ANSWERING, tmp_path, workers=1)
+    (worker,) = supervisor.members
+    with pytest.raises(WorkerSilent, match="worker 0 is being started"):
+        await worker.ask("echo", {}, 1.0)
+    async with running(supervisor):
+        await until(lambda: supervisor.readiness()[0])
+        with pytest.raises(WorkerSilent, match=r"worker 0 did not answer within 0\.05 s"):
+            await worker.ask("nothing", {}, 0.05)
+        with pytest.raises(WorkerSilent, match="worker 0 ended"):
+            await worker.ask("end", {}, 20.0)
+        await until(lambda: supervisor.restarts == 1 and supervisor.readiness()[0])
+        assert (await worker.ask("echo", {"n": 7}, 10.0))["result"] == 7

@@ -20,6 +20,10 @@ from hookline.telemetry.measurements import Measurements
 
 
 class NoRecords:
+    @property
+    def member_id(self) -> str | None:
+        return None
+
     def end_offset(self, partition: TopicPartition) -> int | None:
         return None
 

@@ -152,6 +152,10 @@ class SimulatedSource:
         owned.tenure.position = max(owned.tenure.position, owned.position)
         return owned.position
 
+    @property
+    def member_id(self) -> str | None:
+        return self._process.name
+
     def end_offset(self, partition: TopicPartition) -> int | None:
         owned = self.owned.get(partition)
         return None if owned is None else owned.log.readable_end(self._world.now)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.engine.make import DELIVERED, HERE, Simulation
+from tests.engine.make import DELIVERED, HERE, Simulation, record
 
 from hookline.engine.breaker import BreakerPolicy
 from hookline.engine.delivery import Delivery
@@ -122,3 +122,24 @@ def test_a_timeline_keeps_its_last_attempts() -> None:
     trace = told.recent.find(HERE, 0)
     assert trace is not None
     assert (len(trace.attempts), trace.attempts_made, trace.attempts[-1].answer) == (50, 80, b"79")
+
+
+def test_who_asks_from_before_a_restart_gets_all_there_is() -> None:
+    told = Told()
+    told.end(told.begin(), Answer(500))
+    assert len(told.recent.since(1_000)) == 1
+
+
+def test_a_key_is_found_whole_however_long_it_is() -> None:
+    told = Told()
+    long = b"k" * 300
+    told.simulation.read(record(0, long))
+    delivery = told.simulation.engine.next(told.simulation.now)
+    assert delivery is not None
+    told.end(delivery, Answer(500))
+    trace = told.recent.find(HERE, 0)
+    assert trace is not None
+    assert trace.has_key(long)
+    assert not trace.has_key(b"k" * 299 + b"x")
+    assert not trace.has_key(b"k" * 256)
+    assert not trace.has_key(b"k" * 301)

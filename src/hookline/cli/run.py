@@ -44,6 +44,7 @@ def run(config: Path | None, workers: int | None, worker: tuple[int, int] | None
     # Imported late: settings that are wrong are told at once, and help needs none of it.
     from hookline.cli.adapter_checks import check_adapters
     from hookline.console.interface import console_of
+    from hookline.console.worker_answers import WorkerAnswers
     from hookline.service.delivery_service import DeliveryService
     from hookline.service.process import Companion, run_until_signalled
     from hookline.service.worker_channel import WorkerChannel
@@ -58,7 +59,7 @@ def run(config: Path | None, workers: int | None, worker: tuple[int, int] | None
             service = DeliveryService(settings)
             companions: list[Companion] = []
             if worker is not None:
-                companions = [WorkerChannel(service, worker[1])]
+                companions = [WorkerChannel(service, worker[1], WorkerAnswers(service).answer)]
             elif settings.console.listen is not None:
                 companions = [console_of(service, loaded)]
             return run_until_signalled(service, companions)
@@ -70,14 +71,12 @@ def run(config: Path | None, workers: int | None, worker: tuple[int, int] | None
 
 def _run_workers(loaded: LoadedSettings, config: Path | None, workers: int) -> int:
     """Supervise processes of this same command, each with the same settings."""
-    # None of the clients is imported: this process stays small.
-    from hookline.console.server import ConsoleServer
+    from hookline.console.interface import workers_console
     from hookline.service.process import Companion, run_until_signalled
     from hookline.service.supervisor import Supervisor
     from hookline.service.worker_settings import check_member_names
     from hookline.telemetry.logs import configure_logging
     from hookline.telemetry.own_secrets import OwnSecrets
-    from hookline.telemetry.worker_metrics import make_workers_registry
 
     settings = loaded.settings
     configure_logging(settings.log, OwnSecrets.of(settings))
@@ -97,8 +96,7 @@ def _run_workers(loaded: LoadedSettings, config: Path | None, workers: int) -> i
             stall_seconds=settings.console.stall_timeout,
             drain_seconds=settings.deliver.drain_timeout,
         )
-        console = settings.console
         companions: list[Companion] = []
-        if console.listen is not None:
-            companions = [ConsoleServer(supervisor, make_workers_registry(supervisor), console)]
+        if settings.console.listen is not None:
+            companions = [workers_console(supervisor, loaded)]
         return run_until_signalled(supervisor, companions)

@@ -39,12 +39,12 @@ def tail(config: Path | None, url: str | None, as_json: bool, limit: int, follow
     Until Ctrl-C. Of those that succeed at once a sample is shown.
     """
     client = console_client(config, url)
-    since = 0
+    since = ""
     while True:
-        found = client.get("/deliveries", {**filters, "since": since, "limit": limit if since == 0 else 500})
+        found = client.get("/deliveries", {**filters, "since": since, "limit": 500 if since else limit})
         for delivery in reversed(found["deliveries"]):
             click.echo(json.dumps(delivery) if as_json else _line(delivery))
-        since = max(since, found["sequence"])
+        since = found["sequence"]
         if not follow:
             return
         time.sleep(_EVERY_SECONDS)

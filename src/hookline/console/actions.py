@@ -1,14 +1,10 @@
-"""What can be changed through the console: each change says how many records or partitions it concerns."""
+"""What can be changed in a delivery service: each change says how many records or partitions it concerns."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import cast
-
-from hookline.console.access import Role
 from hookline.console.models import ConfirmBody, Done, RecordBody, TrialBody, TrialDone
 from hookline.console.payloads import payload_text
-from hookline.console.routing import Asked, Refused
+from hookline.console.routing import Refused
 from hookline.engine.records import SourceRecord, TopicPartition
 from hookline.engine.steering import Steering
 from hookline.engine.verdicts import Answer
@@ -23,25 +19,23 @@ _TRIAL_TOPIC = "hookline-test"
 
 
 class Actions:
-    """Handlers of requests that change something; all are idempotent."""
+    """Changes of one service; all are idempotent."""
 
-    def __init__(self, service: DeliveryService, shown_to: Callable[[Role], MaskRules | None]) -> None:
+    def __init__(self, service: DeliveryService) -> None:
         self._service = service
-        self._shown_to = shown_to
 
-    async def pause_destination(self, _: Asked) -> Done:
+    async def pause_destination(self) -> Done:
         """Send nothing more."""
         self._service.steer(lambda steering, _now: steering.pause_destination())
         return Done(result="The destination is paused: nothing more is sent until it is resumed.", count=1)
 
-    async def resume_destination(self, _: Asked) -> Done:
+    async def resume_destination(self) -> Done:
         """Send again."""
         self._service.steer(lambda steering, now: steering.resume_destination(now))
         return Done(result="The destination is sent to again; if it was down, one record is tried first.", count=1)
 
-    async def test_destination(self, asked: Asked) -> TrialDone:
+    async def test_destination(self, body: TrialBody, shown: MaskRules | None) -> TrialDone:
         """Send one request that is made of what was given, and of no record; a destination that is down gets it too."""
-        body = cast("TrialBody", asked.body)
         record = SourceRecord(_TRIAL_TOPIC, 0, 0, -1, body.key.encode(), body.body.encode(), ())
         try:
             trial = await attempt(self._service.settings, record)
@@ -50,7 +44,6 @@ class Actions:
         outcome = trial.outcome
         said = f"status {outcome.status}" if isinstance(outcome, Answer) else f"{outcome.kind.value}: {outcome.detail}"
         said = printable(mask_text(said))
-        shown = self._shown_to(asked.identity.role)
         return TrialDone(
             result=f"The service said: {said}, after {trial.seconds:.2f} s. With that {MEANINGS[trial.verdict]}.",
             count=1,
@@ -60,21 +53,18 @@ class Actions:
             answer=payload_text(outcome.body, shown) if isinstance(outcome, Answer) else None,
         )
 
-    async def pause(self, asked: Asked) -> Done:
+    async def pause(self, partition: TopicPartition) -> Done:
         """Send nothing more of one partition."""
-        partition = partition_of(asked)
         self._service.steer(lambda steering, _now: steering.pause(partition))
         return Done(result=f"{partition} is paused for as long as this process owns it.", count=1)
 
-    async def resume(self, asked: Asked) -> Done:
+    async def resume(self, partition: TopicPartition) -> Done:
         """Send of one partition again."""
-        partition = partition_of(asked)
         self._service.steer(lambda steering, _now: steering.resume(partition))
         return Done(result=f"{partition} is sent again.", count=1)
 
-    async def retry_all(self, asked: Asked) -> Done:
+    async def retry_all(self, body: ConfirmBody) -> Done:
         """Try again at once all that wait for their next attempt, if `count` says how many these are."""
-        body = cast("ConfirmBody", asked.body)
         waiting = self._service.engine.retrying
         if body.count is None:
             return Done(result=f"{waiting} records wait for their next attempt. Nothing was changed.", count=waiting)
@@ -83,9 +73,9 @@ class Actions:
         count = self._service.steer(lambda steering, now: steering.retry(now))
         return Done(result=f"{count} records are tried again at once.", count=count)
 
-    async def retry(self, asked: Asked) -> Done:
+    async def retry(self, record: RecordBody) -> Done:
         """Try one record again at once."""
-        partition, offset = _record_of(asked)
+        partition, offset = _place_of(record)
 
         def operation(steering: Steering, now: float) -> int:
             return steering.retry(now, partition, offset)
@@ -95,21 +85,12 @@ class Actions:
         result = f"{where} is tried again at once." if count else f"{where} does not wait for a time: nothing to do."
         return Done(result=result, count=count)
 
-    async def skip(self, asked: Asked) -> Done:
+    async def skip(self, record: RecordBody) -> Done:
         """Send one record to the dead letters."""
-        partition, offset = _record_of(asked)
+        partition, offset = _place_of(record)
         self._service.steer(lambda steering, now: steering.skip(partition, offset, now))
         return Done(result=f"{partition} offset {offset} goes to the dead letters.", count=1)
 
 
-def partition_of(asked: Asked) -> TopicPartition:
-    """The partition that a request's path names; raises `Refused` for what is no number."""
-    number = asked.path["partition"]
-    if not number.isascii() or not number.isdigit() or len(number) > 9:
-        raise Refused(400, "A partition is a number from 0.")
-    return TopicPartition(asked.path["topic"], int(number))
-
-
-def _record_of(asked: Asked) -> tuple[TopicPartition, int]:
-    body = cast("RecordBody", asked.body)
-    return TopicPartition(body.topic, body.partition), body.offset
+def _place_of(record: RecordBody) -> tuple[TopicPartition, int]:
+    return TopicPartition(record.topic, record.partition), record.offset

@@ -8,19 +8,18 @@ from collections.abc import Callable
 from typing import cast
 
 from aiohttp import web
-from pydantic import BaseModel
 
 from hookline.console.access import COOKIE, SESSION_SECONDS, Access, Role
-from hookline.console.actions import Actions, partition_of
+from hookline.console.action_routes import ActionRoutes
 from hookline.console.audit import Audit
+from hookline.console.backend import Backend
 from hookline.console.client import PREFIX
-from hookline.console.delivery_views import DeliveryViews
 from hookline.console.event_stream import EventStream
 from hookline.console.letter_routes import LetterRoutes
+from hookline.console.members import MemberViews
 from hookline.console.models import (
     AuditItem,
     AuditView,
-    ConfirmBody,
     CountQuery,
     Deliveries,
     DeliveriesQuery,
@@ -30,30 +29,28 @@ from hookline.console.models import (
     HistoryView,
     LogInBody,
     Me,
+    Members,
     Partitions,
-    RecordBody,
     SettingsView,
     SinceQuery,
     Status,
-    TrialBody,
-    TrialDone,
 )
 from hookline.console.openapi import openapi
-from hookline.console.routing import Asked, Handler, Refused, Route
-from hookline.console.views import Views
-from hookline.service.delivery_service import DeliveryService
-from hookline.telemetry.mask_rules import MaskRules
+from hookline.console.payloads import payload_rules
+from hookline.console.routing import Asked, Refused, Route, offset_of, partition_of
+from hookline.settings.tree import Settings
 
 STREAMS_AT_ONCE = 24
 _PARTITION = f"{PREFIX}/partitions/{{topic}}/{{partition}}"
 
 
 class Api:
-    """Handlers of the HTTP interface of one delivery service."""
+    """Handlers of the HTTP interface."""
 
     def __init__(
         self,
-        service: DeliveryService,
+        backend: Backend,
+        settings: Settings,
         access: Access,
         audit: Audit,
         settings_view: SettingsView,
@@ -64,19 +61,34 @@ class Api:
         self._audit = audit
         self._settings = settings_view
         self._clock = clock
-        console = service.settings.console
-        self._show_payloads = console.show_payloads
-        self._mask_rules = MaskRules(console.mask_fields, console.mask_patterns)
-        self.views = Views(service)
-        self.deliveries = DeliveryViews(service)
-        self.stream = EventStream(lambda: self.views.status().model_dump_json(), STREAMS_AT_ONCE)
-        self.letters = LetterRoutes(service.settings, self.shown_to, redrive_refusal)
-        self.routes = [*self._reading(), *self._changing(Actions(service, self.shown_to)), *self.letters.routes]
+        self._shown_to = payload_rules(settings.console)
+        self.backend = backend
+        self.members = MemberViews(settings, backend)
+        self.stream = EventStream(self._news, STREAMS_AT_ONCE)
+        self.letters = LetterRoutes(settings, self._shown_to, redrive_refusal)
+        self.routes = [
+            *self._reading(),
+            *ActionRoutes(backend).routes,
+            Route(
+                "POST",
+                f"{PREFIX}/session",
+                self._log_in,
+                "Log in: a session for a browser.",
+                Role.NOBODY,
+                body=LogInBody,
+                answer=Me,
+            ),
+            Route("DELETE", f"{PREFIX}/session", self._log_out, "Log out.", Role.NOBODY, answer=Done),
+            *self.letters.routes,
+        ]
 
     def _reading(self) -> list[Route]:
         return [
             Route("GET", f"{PREFIX}/status", self._status, "The process as a whole.", answer=Status),
             Route("GET", f"{PREFIX}/partitions", self._partitions, "The partitions it owns.", answer=Partitions),
+            Route(
+                "GET", f"{PREFIX}/members", self._members, "The consumer group, and workers of ours.", answer=Members
+            ),
             Route("GET", f"{_PARTITION}/explain", self._explain, "Why a partition stands.", answer=Explanation),
             Route(
                 "GET",
@@ -103,65 +115,29 @@ class Api:
             Route("GET", f"{PREFIX}/openapi.json", self._openapi, "This description.", in_reference=False),
         ]
 
-    def _changing(self, actions: Actions) -> list[Route]:
-        def operate(path: str, handler: Handler, summary: str, body: type[BaseModel] | None = None) -> Route:
-            return Route("POST", f"{PREFIX}{path}", handler, summary, Role.OPERATE, body=body, answer=Done)
-
-        place = _PARTITION.removeprefix(PREFIX)
-        return [
-            operate("/destination/pause", actions.pause_destination, "Send nothing more."),
-            operate("/destination/resume", actions.resume_destination, "Send again; try a destination that is down."),
-            Route(
-                "POST",
-                f"{PREFIX}/destination/test",
-                actions.test_destination,
-                "Send one test request to the service, made of no record.",
-                Role.OPERATE,
-                body=TrialBody,
-                answer=TrialDone,
-            ),
-            operate(f"{place}/pause", actions.pause, "Send nothing more of a partition."),
-            operate(f"{place}/resume", actions.resume, "Send of a partition again."),
-            operate("/retry", actions.retry_all, "Try again at once all that wait.", body=ConfirmBody),
-            operate("/records/retry", actions.retry, "Try one record again at once.", body=RecordBody),
-            operate("/records/skip", actions.skip, "Send one record to the dead letters.", body=RecordBody),
-            Route(
-                "POST",
-                f"{PREFIX}/session",
-                self._log_in,
-                "Log in: a session for a browser.",
-                Role.NOBODY,
-                body=LogInBody,
-                answer=Me,
-            ),
-            Route("DELETE", f"{PREFIX}/session", self._log_out, "Log out.", Role.NOBODY, answer=Done),
-        ]
-
-    def shown_to(self, role: Role) -> MaskRules | None:
-        """How somebody with this role may see keys, values and answers; None when they are hidden."""
-        return self._mask_rules if self._show_payloads and role is Role.ADMIN else None
+    async def _news(self) -> str:
+        return (await self.backend.status()).model_dump_json()
 
     async def _status(self, _: Asked) -> Status:
-        return self.views.status()
+        return await self.backend.status()
 
     async def _partitions(self, _: Asked) -> Partitions:
-        return self.views.partitions()
+        return await self.backend.partitions()
+
+    async def _members(self, _: Asked) -> Members:
+        return await self.members.members()
 
     async def _explain(self, asked: Asked) -> Explanation:
-        return self.views.explain(partition_of(asked))
+        return await self.backend.explain(partition_of(asked))
 
     async def _deliveries(self, asked: Asked) -> Deliveries:
-        query = cast("DeliveriesQuery", asked.query)
-        return self.deliveries.deliveries(query, self.shown_to(asked.identity.role))
+        return await self.backend.deliveries(cast("DeliveriesQuery", asked.query), asked.identity.role)
 
     async def _delivery(self, asked: Asked) -> DeliveryDetail:
-        offset = asked.path["offset"]
-        if not offset.isascii() or not offset.isdigit() or len(offset) > 19:
-            raise Refused(400, "An offset is a number from 0.")
-        return self.deliveries.delivery(partition_of(asked), int(offset), self.shown_to(asked.identity.role))
+        return await self.backend.delivery(partition_of(asked), offset_of(asked), asked.identity.role)
 
     async def _history(self, asked: Asked) -> HistoryView:
-        return self.views.history(cast("SinceQuery", asked.query).since)
+        return await self.backend.history(cast("SinceQuery", asked.query).since)
 
     async def _settings_view(self, _: Asked) -> SettingsView:
         return self._settings
@@ -221,5 +197,5 @@ class Api:
             name=name,
             role=role.word,
             may_change=role >= Role.OPERATE,
-            payloads="shown" if self.shown_to(role) else "hidden",
+            payloads="shown" if self._shown_to(role) else "hidden",
         )

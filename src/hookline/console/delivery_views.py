@@ -23,10 +23,11 @@ class DeliveryViews:
 
     def deliveries(self, query: DeliveriesQuery, shown: MaskRules | None) -> Deliveries:
         """Those that pass all filters, the newest first; `shown` says whether payloads may be seen."""
-        found = [trace for trace in self._recent.since(query.since) if _passes(trace, query)]
+        since = int(query.since.partition(".")[0])
+        found = [trace for trace in self._recent.since(since) if _passes(trace, query)]
         return Deliveries(
             deliveries=[DeliveryItem(**_item(trace, shown)) for trace in found[: query.limit]],
-            sequence=self._recent.sequence,
+            sequence=str(self._recent.sequence),
             not_sampled=self._recent.not_sampled,
         )
 
@@ -106,6 +107,6 @@ def _passes(trace: Trace, query: DeliveriesQuery) -> bool:
         and (not query.topic or trace.partition.topic == query.topic)
         and query.partition in (None, trace.partition.partition)
         and query.offset in (None, trace.offset)
-        and (not query.key or trace.key == query.key.encode())
+        and (not query.key or trace.has_key(query.key.encode()))
         and (not query.slower_than or (last is not None and last.seconds >= query.slower_than))
     )

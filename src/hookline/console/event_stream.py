@@ -7,11 +7,13 @@ one does. Who reads too slowly is dropped by the server.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from aiohttp import web
 
 from hookline.console.response_headers import DATA_HEADERS
+from hookline.console.routing import Refused
+from hookline.errors import HooklineError
 
 _EVERY_SECONDS = 1.0
 _RETRY_MILLISECONDS = 2000
@@ -20,7 +22,7 @@ _RETRY_MILLISECONDS = 2000
 class EventStream:
     """Sends `news()`, a JSON text, to everybody who listens; at most `most_streams` at once."""
 
-    def __init__(self, news: Callable[[], str], most_streams: int) -> None:
+    def __init__(self, news: Callable[[], Awaitable[str]], most_streams: int) -> None:
         self._news = news
         self._most_streams = most_streams
         self._changed = asyncio.Condition()
@@ -73,7 +75,12 @@ class EventStream:
 
     async def _look(self) -> None:
         while self._streams:
-            text = self._news()
+            try:
+                text = await self._news()
+            except (HooklineError, Refused):
+                # Pages see that nothing comes, and say so.
+                await asyncio.sleep(_EVERY_SECONDS)
+                continue
             async with self._changed:
                 self._number += 1
                 self._text = b"id: %d\ndata: %b\n\n" % (self._number, text.encode())

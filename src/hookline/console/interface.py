@@ -1,4 +1,4 @@
-"""The console's interface of one delivery service, put together: access, audit, the HTTP interface and the pages."""
+"""The console, put together: access, audit, the HTTP interface and the pages, of a service or of workers."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from aiohttp import web
 from hookline.console.access import Access
 from hookline.console.api import Api
 from hookline.console.audit import Audit
+from hookline.console.backend import Backend, OwnBackend
 from hookline.console.gateway import Gateway
 from hookline.console.models import SettingItem, SettingsView
 from hookline.console.openapi import openapi
@@ -16,20 +17,25 @@ from hookline.console.pages import Pages
 from hookline.console.response_headers import DATA_HEADERS
 from hookline.console.routing import Refused
 from hookline.console.server import ConsoleServer
+from hookline.console.workers_backend import WorkersBackend
 from hookline.service.delivery_service import DeliveryService
+from hookline.service.supervisor import Supervisor
 from hookline.settings.leaves import leaves, value_at
 from hookline.settings.loading import LoadedSettings
 from hookline.settings.tree import Settings
 from hookline.settings.written import plain_value, written_value
 from hookline.telemetry.metrics import make_registry
+from hookline.telemetry.worker_metrics import make_workers_registry
+
+_TRIAL_SLACK_SECONDS = 2.0
 
 
 class Interface:
     """Answers what is asked of the console besides health and metrics."""
 
-    def __init__(self, service: DeliveryService, loaded: LoadedSettings, redrive_refusal: str = "") -> None:
+    def __init__(self, backend: Backend, loaded: LoadedSettings, redrive_refusal: str = "") -> None:
         access, audit, settings = Access(loaded.settings.console), Audit(), settings_view(loaded)
-        self._api = Api(service, access, audit, settings, redrive_refusal)
+        self._api = Api(backend, loaded.settings, access, audit, settings, redrive_refusal)
         self._pages = Pages(self._api, access, audit, settings, loaded.settings.kafka.group_id)
         self._gateway = Gateway(access, audit, [*self._api.routes, *self._pages.routes])
 
@@ -65,15 +71,22 @@ def _wants_page(request: web.BaseRequest) -> bool:
 
 def console_of(service: DeliveryService, loaded: LoadedSettings, redrive_refusal: str = "") -> ConsoleServer:
     """The whole console of a service, as the settings have it; `redrive_refusal` says why it redrives nothing."""
-    interface = Interface(service, loaded, redrive_refusal)
+    interface = Interface(OwnBackend(service), loaded, redrive_refusal)
     return ConsoleServer(service, make_registry(service), loaded.settings.console, interface)
+
+
+def workers_console(supervisor: Supervisor, loaded: LoadedSettings) -> ConsoleServer:
+    """The whole console of a process that runs workers."""
+    settings = loaded.settings
+    interface = Interface(WorkersBackend(supervisor, settings.deliver.timeout + _TRIAL_SLACK_SECONDS), loaded)
+    return ConsoleServer(supervisor, make_workers_registry(supervisor), settings.console, interface)
 
 
 def interface_description() -> dict[str, Any]:
     """What the interface answers to, as OpenAPI 3.1, without any service that runs."""
     settings = Settings()
-    service = DeliveryService(settings)
-    return openapi(Api(service, Access(settings.console), Audit(), SettingsView(settings=[])).routes)
+    backend = OwnBackend(DeliveryService(settings))
+    return openapi(Api(backend, settings, Access(settings.console), Audit(), SettingsView(settings=[])).routes)
 
 
 def settings_view(loaded: LoadedSettings) -> SettingsView:

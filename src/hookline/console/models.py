@@ -31,10 +31,11 @@ class Destination(Model):
 
 
 class Rates(Model):
-    """What happened in the last few seconds."""
+    """What happened in the last few seconds. With workers, times are those of the slowest one."""
 
     seconds: float
     delivered_per_second: float
+    failed_per_second: float
     success_share: float | None = Field(description="of the attempts, 0 to 1; null without any")
     attempt_p50_seconds: float | None
     attempt_p99_seconds: float | None
@@ -107,6 +108,7 @@ class Partition(Model):
 
     topic: str
     partition: int
+    worker: int | None = Field(default=None, description="the worker that owns it; null without workers")
     epoch: int
     committed: int | None
     watermark: int = Field(description="the first offset that is not settled")
@@ -170,7 +172,7 @@ class Deliveries(Model):
     """Recent deliveries, the newest first. Of those that succeed at once a sample is kept."""
 
     deliveries: list[DeliveryItem]
-    sequence: int = Field(description="give it as `since` to get what changes from now on")
+    sequence: str = Field(description="give it as `since` to get what changes from now on")
     not_sampled: int
 
 
@@ -218,8 +220,47 @@ class AuditView(Model):
     entries: list[AuditItem]
 
 
+class MemberItem(Model):
+    """A member of the consumer group, as Kafka tells of it."""
+
+    member_id: str
+    client_id: str
+    host: str
+    instance_id: str | None = Field(description="its static name, null when it has none or Kafka was not asked for it")
+    partitions: dict[str, list[int]] = Field(description="by topic")
+    lag_records: int | None = Field(description="what the group has not committed of these; null when it is not known")
+    ours: bool = Field(description="whether it is this process, or a worker of it")
+    worker: int | None = Field(description="the number of the worker that it is")
+
+
+class WorkerItem(Model):
+    """A worker of this process."""
+
+    number: int
+    pid: int | None = Field(description="null while there is no process")
+    state: str = Field(description="running, starting, or waiting to be started again")
+    ready: bool
+    detail: str = Field(description="what it says of that")
+    failures: int = Field(description="lives in a row that ended too soon")
+    member_id: str | None = Field(description="what the group calls it; null when it is not known")
+    partitions: int
+
+
+class Members(Model):
+    """The consumer group as Kafka tells of it, and what this process knows of it."""
+
+    group_id: str
+    members: list[MemberItem]
+    workers: list[WorkerItem] = Field(description="none when this process has no workers")
+    problem: str = Field(description="why Kafka's part is not known; empty when it is")
+    at: float = Field(description="when Kafka was asked")
+
+
 class HistoryView(Model):
-    """An hour of figures: each list has one number a sample, null where it is not known."""
+    """An hour of figures: each list has one number a sample, null where it is not known.
+
+    With workers they are sums, and times those of the slowest one.
+    """
 
     at: list[float]
     delivered_per_second: list[float]
@@ -305,7 +346,12 @@ class DeliveriesQuery(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    since: int = Field(default=0, ge=0)
+    since: str = Field(
+        default="0",
+        pattern=r"^[0-9]{1,18}(\.[0-9]{1,18})*$",
+        max_length=5000,
+        description="what `sequence` said before",
+    )
     limit: int = Field(default=100, ge=1, le=500)
     state: Literal["", "delivered", "retrying", "dead_lettering", "dead_lettered"] = ""
     status: str = Field(default="", pattern=r"^([1-9]\d\d|[1-5]xx|)$")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -69,6 +69,17 @@ def moment(at: float | None) -> Markup | str:
     )
 
 
+def ranges(numbers: Sequence[int]) -> str:
+    """Whole numbers in order, those that follow each other as one range."""
+    runs: list[list[int]] = []
+    for number in numbers:
+        if runs and number == runs[-1][-1] + 1:
+            runs[-1] = [runs[-1][0], number]
+        else:
+            runs.append([number])
+    return ", ".join("\u2013".join(map(str, run)) for run in runs)
+
+
 FILTERS: dict[str, Callable[..., Any]] = {
     "count": count,
     "signed": signed,
@@ -77,4 +88,5 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "short": short,
     "age": age,
     "moment": moment,
+    "ranges": ranges,
 }

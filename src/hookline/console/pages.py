@@ -11,18 +11,18 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from pydantic import BaseModel, ConfigDict
 
 from hookline.console.access import Access, Role
-from hookline.console.actions import partition_of
 from hookline.console.api import Api
 from hookline.console.audit import Audit
 from hookline.console.models import DeliveriesQuery, SettingsView
 from hookline.console.page_filters import FILTERS
 from hookline.console.response_headers import DATA_HEADERS, PAGE_HEADERS
-from hookline.console.routing import Asked, Refused, Route
+from hookline.console.routing import Asked, Refused, Route, offset_of, partition_of
 from hookline.engine.records import TopicPartition
 
 PAGES = (
     ("/", "Overview"),
     ("/partitions", "Partitions"),
+    ("/members", "Members"),
     ("/deliveries", "Deliveries"),
     ("/dead-letters", "Dead letters"),
     ("/destination", "Destination"),
@@ -81,6 +81,7 @@ class Pages:
             self._page("/", self._overview, "Overview"),
             self._page("/partitions", self._partitions, "Partitions"),
             self._page("/partitions/{topic}/{partition}", self._partition, "One partition"),
+            self._page("/members", self._members, "Members"),
             self._page("/deliveries", self._deliveries, "Deliveries", query=FilterQuery),
             self._page("/deliveries/{topic}/{partition}/{offset}", self._delivery, "One delivery"),
             *api.letters.pages(self._answer),
@@ -102,15 +103,21 @@ class Pages:
         return Route("GET", path, handler, summary, in_reference=False, **more)
 
     async def _overview(self, asked: Asked) -> web.Response:
-        return self._answer("overview.html", asked, "/", plots=True, status_of=self._api.views.status())
+        status = await self._api.backend.status()
+        return self._answer("overview.html", asked, "/", plots=True, status_of=status)
 
     async def _partitions(self, asked: Asked) -> web.Response:
-        return self._answer("partitions.html", asked, "/partitions", partitions=self._api.views.partitions().partitions)
+        found = await self._api.backend.partitions()
+        return self._answer("partitions.html", asked, "/partitions", partitions=found.partitions)
+
+    async def _members(self, asked: Asked) -> web.Response:
+        return self._answer("members.html", asked, "/members", found=await self._api.members.members())
 
     async def _partition(self, asked: Asked) -> web.Response:
         place = partition_of(asked)
-        explanation = self._api.views.explain(place)
-        found = [each for each in self._api.views.partitions().partitions if _is(place, each.topic, each.partition)]
+        explanation = await self._api.backend.explain(place)
+        partitions = (await self._api.backend.partitions()).partitions
+        found = [each for each in partitions if _is(place, each.topic, each.partition)]
         return self._answer(
             "partition.html",
             asked,
@@ -126,19 +133,16 @@ class Pages:
             query = DeliveriesQuery.model_validate(given)
         except ValueError:
             raise Refused(400, _FILTERS_WRONG) from None
-        found = self._api.deliveries.deliveries(query, self._api.shown_to(asked.identity.role))
+        found = await self._api.backend.deliveries(query, asked.identity.role)
         return self._answer("deliveries.html", asked, "/deliveries", query=query, found=found)
 
     async def _delivery(self, asked: Asked) -> web.Response:
-        shown = self._api.shown_to(asked.identity.role)
-        offset = asked.path["offset"]
-        if not offset.isascii() or not offset.isdigit():
-            raise Refused(400, "An offset is a number from 0.")
-        detail = self._api.deliveries.delivery(partition_of(asked), int(offset[:19]), shown)
+        offset = offset_of(asked)
+        detail = await self._api.backend.delivery(partition_of(asked), offset, asked.identity.role)
         return self._answer("delivery.html", asked, "/deliveries", title=f"Offset {offset}", d=detail)
 
     async def _destination(self, asked: Asked) -> web.Response:
-        return self._answer("destination.html", asked, "/destination", status_of=self._api.views.status())
+        return self._answer("destination.html", asked, "/destination", status_of=await self._api.backend.status())
 
     async def _settings_page(self, asked: Asked) -> web.Response:
         show = "all" if cast("ShowQuery", asked.query).show == "all" else "changed"

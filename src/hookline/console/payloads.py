@@ -3,11 +3,24 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 
+from hookline.console.access import Role
+from hookline.settings.operation import Console
 from hookline.telemetry.mask_rules import MaskRules
 from hookline.telemetry.masking import MASK, mask_json, mask_key, mask_text, printable
 
 _SHOWN_CHARACTERS = 4096
+
+
+def payload_rules(console: Console) -> Callable[[Role], MaskRules | None]:
+    """Says how somebody with a role may see keys, values and answers; None when they are hidden."""
+    rules = MaskRules(console.mask_fields, console.mask_patterns)
+
+    def shown_to(role: Role) -> MaskRules | None:
+        return rules if console.show_payloads and role is Role.ADMIN else None
+
+    return shown_to
 
 
 def payload_text(payload: bytes | None, shown: MaskRules | None) -> str | None:

@@ -13,6 +13,7 @@ from aiohttp import web
 from pydantic import BaseModel, ValidationError
 
 from hookline.console.access import Identity, Role
+from hookline.engine.records import TopicPartition
 
 _PARAMETER = re.compile(r"\{(\w+)\}")
 
@@ -110,3 +111,19 @@ def checked(model: type[BaseModel] | None, given: Mapping[str, Any], where: str)
     except ValidationError as error:
         problems = [f"{'.'.join(map(str, each['loc'])) or where}: {each['msg']}" for each in error.errors()]
         raise Refused(400, f"The {where} is not as expected. {'; '.join(problems)}.") from None
+
+
+def partition_of(asked: Asked) -> TopicPartition:
+    """The partition that a request's path names; raises `Refused` for what is no number."""
+    number = asked.path["partition"]
+    if not number.isascii() or not number.isdigit() or len(number) > 9:
+        raise Refused(400, "A partition is a number from 0.")
+    return TopicPartition(asked.path["topic"], int(number))
+
+
+def offset_of(asked: Asked) -> int:
+    """The offset that a request's path names; raises `Refused` for what is no number."""
+    offset = asked.path["offset"]
+    if not offset.isascii() or not offset.isdigit() or len(offset) > 19:
+        raise Refused(400, "An offset is a number from 0.")
+    return int(offset)

@@ -121,15 +121,7 @@ class Views:
             return False, f"It does not deliver: {printable(why)}."
         if engine.destination not in (DestinationState.CLOSED, DestinationState.RAMPING):
             return False, printable(mask_text(engine.destination_detail))
-        if not engine.partitions:
-            return True, "It is a member of the group, and has no partitions: others have them all."
-        if lag and growth is not None and growth > _ENOUGH_GROWTH_PER_SECOND:
-            return False, f"It falls behind: {lag:,} records, and {growth:,.0f} more each second."
-        if engine.retrying:
-            return True, f"Records are delivered; {engine.retrying:,} failed and are tried again."
-        if lag:
-            return True, f"Records are delivered; {lag:,} are still to come."
-        return True, "All is delivered: it waits for records."
+        return delivering(len(engine.partitions), lag, growth, engine.retrying)
 
     def _destination(self, engine: EngineStatus) -> Destination:
         measurements = self._service.measurements
@@ -154,6 +146,7 @@ class Views:
         return Rates(
             seconds=summary.seconds,
             delivered_per_second=summary.delivered_per_second,
+            failed_per_second=_per_second(summary.failed_attempts, summary.seconds),
             success_share=summary.delivered / attempts if attempts else None,
             attempt_p50_seconds=summary.attempt_p50_seconds,
             attempt_p99_seconds=summary.attempt_p99_seconds,
@@ -201,6 +194,19 @@ class Views:
             last_result=printable(mask_text(oldest.last_result)),
             next_attempt_in_seconds=oldest.next_attempt_in_seconds,
         )
+
+
+def delivering(partitions: int, lag: int | None, growth: float | None, retrying: int) -> tuple[bool, str]:
+    """Whether all is well, and how things are, where nothing is wrong but for what these figures tell."""
+    if not partitions:
+        return True, "It is a member of the group, and has no partitions: others have them all."
+    if lag and growth is not None and growth > _ENOUGH_GROWTH_PER_SECOND:
+        return False, f"It falls behind: {lag:,} records, and {growth:,.0f} more each second."
+    if retrying:
+        return True, f"Records are delivered; {retrying:,} failed and are tried again."
+    if lag:
+        return True, f"Records are delivered; {lag:,} are still to come."
+    return True, "All is delivered: it waits for records."
 
 
 def _per_second(count: int, seconds: float) -> float:

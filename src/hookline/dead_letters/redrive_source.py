@@ -217,6 +217,11 @@ class RedriveSource:
         part = self._parts.get(partition)
         return part.position if part is not None and partition in self._assigned else None
 
+    @property
+    def member_id(self) -> str | None:
+        """It is a member of no group."""
+        return None
+
     def end_offset(self, partition: TopicPartition) -> int | None:
         """Where the plan ends; see `Source.end_offset`."""
         part = self._parts.get(partition)

@@ -12,6 +12,7 @@ from aiokafka import AIOKafkaConsumer
 from aiokafka import errors as client
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.records_to_delete import RecordsToDelete
+from aiokafka.coordinator.protocol import ConsumerProtocolMemberAssignment
 from aiokafka.structs import TopicPartition as ClientPartition
 
 from hookline.engine.records import Batch, OffsetCommit, TopicPartition
@@ -121,7 +122,7 @@ class AiokafkaTopicAccess:
         """Who is in a group; see `TopicAccess.members`."""
         async with self._admin(f"looking at group {group_id}") as admin:
             members = await self._insist(lambda: _members(admin, group_id))
-        return [GroupMember(client_id, host.removeprefix("/")) for _, client_id, host, *_ in members]
+        return [_member(*member) for member in members]
 
     async def delete_records(self, before: Mapping[TopicPartition, int]) -> None:
         """Delete what lies before; see `TopicAccess.delete_records`."""
@@ -190,6 +191,13 @@ async def _members(admin: AIOKafkaAdminClient, group_id: str) -> Sequence[Any]:
     if kind is not client.NoError:
         raise kind(group_id)
     return list(members)
+
+
+def _member(member_id: str, client_id: str, host: str, _metadata: bytes, assignment: bytes) -> GroupMember:
+    # Empty while the group is rebalancing. The client asks in a version that tells no static names.
+    found = ConsumerProtocolMemberAssignment.decode(assignment).partitions() if assignment else []
+    partitions = tuple(sorted(TopicPartition(*each) for each in found))
+    return GroupMember(client_id, host.removeprefix("/"), member_id, None, partitions)
 
 
 @contextmanager

@@ -86,6 +86,11 @@ def is_member(consumer: AIOKafkaConsumer) -> bool:
     return bool(consumer._coordinator.generation != _NO_GENERATION)
 
 
+def member_id(consumer: AIOKafkaConsumer) -> str | None:
+    """What the group calls us, None when it has not told us yet."""
+    return str(consumer._coordinator.member_id) or None
+
+
 def note_poll(consumer: AIOKafkaConsumer) -> None:
     """Count as polling now, for `max_poll_interval_ms`, and raise what the client has to say about the group.
 

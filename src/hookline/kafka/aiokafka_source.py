@@ -6,6 +6,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Collection, Coroutine, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer
@@ -82,7 +83,8 @@ class AiokafkaSource:
         self._refresh_ends()
         deadline = time.monotonic() + timeout_seconds
         while True:
-            self._raise_failure()
+            if self._failure is not None:
+                raise self._failure
             batches = await self._read(consumer, max_records, deadline)
             remaining = deadline - time.monotonic()
             if batches or remaining <= 0 or self._stopping.is_set():
@@ -123,6 +125,11 @@ class AiokafkaSource:
         """The end of the log as last seen; see `Source.end_offset`."""
         owned = self._owned().get(partition)
         return owned.end if owned is not None else None
+
+    @property
+    def member_id(self) -> str | None:
+        """What the group calls this member; see `Source.member_id`."""
+        return None if self._consumer is None else internals.member_id(self._consumer)
 
     async def stop(self) -> None:
         """Leave the group; see `Source.stop`. Gives up on a client that hangs, and says so."""
@@ -357,14 +364,11 @@ class AiokafkaSource:
     def _set_paused(self, partitions: Collection[TopicPartition], *, paused: bool) -> None:
         for partition in partitions:
             owned = self._owned().get(partition)
-            if owned is None or owned.paused == paused:
-                continue
-            owned.paused = paused
-            try:
-                (self._running().pause if paused else self._running().resume)(owned.client_partition)
-            except client.IllegalStateError:
-                # Taken away at this moment; the next assignment begins unpaused.
-                continue
+            if owned is not None and owned.paused != paused:
+                owned.paused = paused
+                # One that is taken away at this moment begins its next assignment unpaused.
+                with suppress(client.IllegalStateError):
+                    (self._running().pause if paused else self._running().resume)(owned.client_partition)
 
     def _owned(self) -> Mapping[TopicPartition, Owned]:
         return self._membership.owned if self._consumer is not None else {}
@@ -377,10 +381,6 @@ class AiokafkaSource:
     def _fail(self, error: HooklineError) -> None:
         self._failure = self._failure or error
         self._wake()
-
-    def _raise_failure(self) -> None:
-        if self._failure is not None:
-            raise self._failure
 
     def _running(self) -> AIOKafkaConsumer:
         if self._consumer is None:

@@ -12,7 +12,7 @@ from hookline.engine.records import Batch, OffsetCommit, TopicPartition
 from hookline.errors import KafkaUnavailable, OperationRefused
 from hookline.kafka.librdkafka_admin import Admin
 from hookline.kafka.librdkafka_bridge import Stopped
-from hookline.kafka.librdkafka_client import ClientError, ClientPartition, Consumer, KafkaException
+from hookline.kafka.librdkafka_client import ClientError, ClientPartition, Consumer, KafkaException, MemberDescription
 from hookline.kafka.librdkafka_errors import OFFSET_LOST, cause, translated
 from hookline.kafka.librdkafka_log import ClientLog
 from hookline.kafka.librdkafka_options import constructed, consumer_options
@@ -122,7 +122,7 @@ class LibrdkafkaTopicAccess:
                 if cause(error).code() == ClientError.GROUP_ID_NOT_FOUND:
                     return []
                 raise
-            return [GroupMember(member.client_id, member.host.removeprefix("/")) for member in found.members]
+            return [_member(member) for member in found.members]
 
         return await _in_thread(ask, f"looking at group {group_id}")
 
@@ -234,3 +234,11 @@ async def _in_thread(work: Callable[[], T], doing: str) -> T:
         return await asyncio.to_thread(work)
     except KafkaException as error:
         raise translated(cause(error), doing) from error
+
+
+def _member(member: MemberDescription) -> GroupMember:
+    partitions = tuple(
+        sorted(TopicPartition(each.topic, each.partition) for each in member.assignment.topic_partitions)
+    )
+    instance_id = member.group_instance_id or None
+    return GroupMember(member.client_id, member.host.removeprefix("/"), member.member_id, instance_id, partitions)

@@ -16,7 +16,12 @@ try:
     )
     from confluent_kafka import KafkaError as ClientError
     from confluent_kafka import TopicPartition as ClientPartition
-    from confluent_kafka.admin import AclOperation, AdminClient, TopicDescription  # type: ignore[attr-defined]
+    from confluent_kafka.admin import (  # type: ignore[attr-defined]
+        AclOperation,
+        AdminClient,
+        MemberDescription,
+        TopicDescription,
+    )
     from confluent_kafka.cimpl import NewTopic
 except ImportError as error:
     raise SettingsError("kafka.client: librdkafka needs the extra: pip install 'hookline[librdkafka]'") from error
@@ -30,6 +35,7 @@ __all__ = [
     "ClientPartition",
     "Consumer",
     "KafkaException",
+    "MemberDescription",
     "Message",
     "NewTopic",
     "Producer",

@@ -65,6 +65,7 @@ class Membership:
         self._owner = owner
         self._known_partitions = known_partitions
         self._answer_seconds = kafka.max_poll_interval * _ANSWER_SHARE
+        self.member_id: str | None = None
         self.generation = 0
         self.generations: dict[TopicPartition, int] = {}
         self.positions: dict[TopicPartition, int] = {}
@@ -79,6 +80,7 @@ class Membership:
         )
 
     def _on_assign(self, _: Consumer, given: list[ClientPartition]) -> None:
+        self.member_id = self._consumer.memberid() or None
         if not given or self._bridge.stopping:
             return
         with self._callback():

@@ -151,6 +151,11 @@ class LibrdkafkaSource:
         """The end of the log as last seen, at most a second old; see `Source.end_offset`."""
         return self._ends.get(partition)
 
+    @property
+    def member_id(self) -> str | None:
+        """What the group calls this member; see `Source.member_id`."""
+        return None if self._thread is None else self._thread.member_id
+
     async def stop(self) -> None:
         """Leave the group; see `Source.stop`. Gives up on a client that hangs, and says so.
 

@@ -127,6 +127,11 @@ class ConsumerThread(threading.Thread):
         self.bridge.tell(self._loop_side.ended, failure)
 
     @property
+    def member_id(self) -> str | None:
+        """What the group calls us, None before it has given us anything; from any thread."""
+        return None if self._membership is None else self._membership.member_id
+
+    @property
     def _joined(self) -> Membership:
         if self._membership is None:
             raise RuntimeError("nothing can be asked of a source that has not started")

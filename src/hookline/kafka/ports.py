@@ -77,6 +77,10 @@ class Source(Protocol):
     def end_offset(self, partition: TopicPartition) -> int | None:
         """The end of the log as last seen (with `read_committed` the last stable offset), None when unknown."""
 
+    @property
+    def member_id(self) -> str | None:
+        """What the group calls this member, None before it has joined."""
+
     async def stop(self) -> None:
         """Leave the group; calls `on_revoked` first for what is assigned. Twice is once."""
 
@@ -117,10 +121,17 @@ class Sink(Protocol):
 
 
 class GroupMember(NamedTuple):
-    """A member of a consumer group as others see it: the name that it gave itself, and where it connected from."""
+    """A member of a consumer group as others see it: the name that it gave itself, and where it connected from.
+
+    `member_id` is what the group calls it, `instance_id` its static name if it has one.
+    """
 
     client_id: str
     host: str
+    member_id: str = ""
+    instance_id: str | None = None
+    partitions: tuple[TopicPartition, ...] = ()
+    """What it has, in order; none while the group is rebalancing."""
 
 
 class TopicAccess(Protocol):

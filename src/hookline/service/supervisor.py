@@ -47,7 +47,8 @@ class Supervisor:
         drain_seconds: float,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._workers = [Worker(number, command, clock) for number in range(workers)]
+        self.members = [Worker(number, command, clock) for number in range(workers)]
+        """The workers, by their numbers."""
         self._stall_seconds = stall_seconds
         self._stop_seconds = drain_seconds + _LEAVE_SECONDS
         self._clock = clock
@@ -59,12 +60,12 @@ class Supervisor:
     @property
     def workers(self) -> int:
         """How many there are to be."""
-        return len(self._workers)
+        return len(self.members)
 
     @property
     def running(self) -> int:
         """How many there are."""
-        return sum(worker.running for worker in self._workers)
+        return sum(worker.running for worker in self.members)
 
     async def run(self) -> None:
         """Run workers until `request_stop`, and then until all have drained.
@@ -73,7 +74,7 @@ class Supervisor:
         not end in good order. Cancelled, it ends them at once.
         """
         _log.info(Event.SUPERVISOR_STARTED, version=__version__, workers=self.workers)
-        keeping = [asyncio.create_task(self._keep(worker), name=f"keep {worker.number}") for worker in self._workers]
+        keeping = [asyncio.create_task(self._keep(worker), name=f"keep {worker.number}") for worker in self.members]
         stopping = asyncio.create_task(self._stopping.wait(), name="stop asked")
         failing = asyncio.create_task(self._failed.wait(), name="all failed")
         watching = asyncio.create_task(self._watch_forever(), name="watch workers")
@@ -99,14 +100,14 @@ class Supervisor:
 
     async def reload(self) -> None:
         """Let all workers read secrets again, and try a destination that is stopped or down."""
-        for worker in self._workers:
+        for worker in self.members:
             # One that is only starting reads them anyway, and would be ended by the signal.
             if worker.report is not None:
                 worker.send(signal.SIGHUP)
 
     def liveness(self) -> tuple[bool, str]:
         """Whether all workers that run turn; one that does not is killed and started again."""
-        for worker in self._workers:
+        for worker in self.members:
             if worker.running and (reason := self._stands_still(worker)):
                 return False, f"worker {worker.number}: {reason}"
         return True, f"{self.running} of {self.workers} workers run"
@@ -115,7 +116,7 @@ class Supervisor:
         """Whether all workers are members of the group and do their work."""
         if self._stopping.is_set():
             return False, "it is stopping"
-        for worker in self._workers:
+        for worker in self.members:
             if not worker.running or worker.report is None:
                 return False, f"worker {worker.number}: it is being started"
             ready, reason = worker.report["ready"]
@@ -125,7 +126,7 @@ class Supervisor:
 
     def families(self) -> list[list[Family]]:
         """The latest figures of each worker, and the totals of those that ended."""
-        reports = [worker.report for worker in self._workers]
+        reports = [worker.report for worker in self.members]
         return [self._ended_totals, *(report["families"] for report in reports if report is not None)]
 
     async def _keep(self, worker: Worker) -> None:
@@ -138,7 +139,7 @@ class Supervisor:
             delay = worker.ended(code)
             pid = 0 if worker.process is None else worker.process.pid
             _log.error(Event.WORKER_ENDED, worker=worker.number, pid=pid, exit_code=code, restart_in_seconds=delay)
-            if all(each.failed_with in _NOT_FOR_A_RESTART for each in self._workers):
+            if all(each.failed_with in _NOT_FOR_A_RESTART for each in self.members):
                 self._failed.set()
                 return
             try:
@@ -168,9 +169,9 @@ class Supervisor:
             await asyncio.sleep(_WATCH_SECONDS)
             if self._clock() - slept_at > 2 * _WATCH_SECONDS:
                 # It was us that stood still: what workers said meanwhile is yet to be read.
-                for worker in self._workers:
+                for worker in self.members:
                     worker.heard_at = self._clock()
-            for worker in self._workers:
+            for worker in self.members:
                 reason = self._stands_still(worker) if worker.running else ""
                 if reason and worker.process is not None:
                     _log.error(Event.WORKER_STALLED, worker=worker.number, pid=worker.process.pid, reason=reason)
@@ -186,7 +187,7 @@ class Supervisor:
         return "" if live else reason
 
     def _send(self, number: signal.Signals) -> None:
-        for worker in self._workers:
+        for worker in self.members:
             worker.send(number)
 
     async def _end(self, keeping: list[asyncio.Task[None]]) -> None:
@@ -201,7 +202,7 @@ class Supervisor:
         await asyncio.gather(*keeping, return_exceptions=True)
 
     def _raise_failure(self) -> None:
-        codes = [worker.failed_with for worker in self._workers if worker.failed_with]
+        codes = [worker.failed_with for worker in self.members if worker.failed_with]
         if not codes:
             return
         code = next((code for code in codes if code in _NOT_FOR_A_RESTART), 1)

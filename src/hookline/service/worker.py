@@ -6,16 +6,21 @@ import asyncio
 import json
 import signal
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from typing import cast
+from typing import Any, cast
 
-from hookline.service.worker_channel import LONGEST_REPORT_BYTES, Report
+from hookline.service.worker_channel import LONGEST_LINE_BYTES, Question, Report, write_line
 
 STABLE_SECONDS = 60.0
 """A worker that is ready for so long has overcome what it failed with."""
 _FIRST_DELAY_SECONDS = 0.5
 _LONGEST_DELAY_SECONDS = 30.0
+
+
+class WorkerSilent(Exception):
+    """A worker does not answer: it has no process, its process ended, or it took too long."""
+
 
 Command = Callable[[int, int], Sequence[str]]
 """Makes the command of a worker, out of its number and of the descriptor that it reports to."""
@@ -37,6 +42,9 @@ class Worker:
         self.heard_at = 0.0
         self.report: Report | None = None
         """The latest of this life."""
+        self._writer: asyncio.StreamWriter | None = None
+        self._asked = 0
+        self._questions: dict[int, asyncio.Future[Mapping[str, Any]]] = {}
 
     async def live(self, on_started: Callable[[Worker], None]) -> int:
         """Start a process, hear its reports and return its exit code when it has ended."""
@@ -56,7 +64,8 @@ class Worker:
             theirs.close()
         self.report, self._ready_since, self.heard_at = None, None, self._clock()
         on_started(self)
-        reader, writer = await asyncio.open_unix_connection(sock=ours, limit=LONGEST_REPORT_BYTES)
+        reader, writer = await asyncio.open_unix_connection(sock=ours, limit=LONGEST_LINE_BYTES)
+        self._writer = writer
         hearing = asyncio.create_task(self._hear(reader), name=f"worker {self.number}")
         try:
             code = await self.process.wait()
@@ -67,7 +76,31 @@ class Worker:
         finally:
             hearing.cancel()
             writer.close()
+            self._writer = None
+            for question in self._questions.values():
+                question.cancel()
         return code
+
+    async def ask(self, name: str, arguments: Mapping[str, Any], timeout_seconds: float) -> Mapping[str, Any]:
+        """What the worker answers to a question, see `Answering`; raises `WorkerSilent`."""
+        writer = self._writer
+        if writer is None or self.report is None:
+            raise WorkerSilent(f"worker {self.number} is being started")
+        self._asked += 1
+        number = self._asked
+        answer = self._questions[number] = asyncio.get_running_loop().create_future()
+        try:
+            write_line(writer, Question(number=number, name=name, arguments=dict(arguments)))
+            async with asyncio.timeout(timeout_seconds):
+                return await asyncio.shield(answer)
+        except TimeoutError:
+            raise WorkerSilent(f"worker {self.number} did not answer within {timeout_seconds:g} s") from None
+        except asyncio.CancelledError:
+            if answer.cancelled():
+                raise WorkerSilent(f"worker {self.number} ended") from None
+            raise
+        finally:
+            self._questions.pop(number, None)
 
     @property
     def running(self) -> bool:
@@ -98,7 +131,11 @@ class Worker:
     async def _hear(self, reader: asyncio.StreamReader) -> None:
         with suppress(OSError):
             while line := await reader.readline():
-                self.report = cast("Report", json.loads(line))
+                document = json.loads(line)
+                if "answers" in document:
+                    self._answered(document)
+                    continue
+                self.report = cast("Report", document)
                 self.heard_at = self._clock()
                 if not self.report["ready"][0]:
                     self._ready_since = None
@@ -106,3 +143,8 @@ class Worker:
                     self._ready_since = self.heard_at
                 if self._is_stable():
                     self.failures, self.failed_with = 0, None
+
+    def _answered(self, answer: Mapping[str, Any]) -> None:
+        question = self._questions.get(answer["answers"])
+        if question is not None and not question.done():
+            question.set_result(answer)

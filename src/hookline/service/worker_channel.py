@@ -1,6 +1,7 @@
-"""The way from a worker to the process that runs it: one line of JSON a second over a socket that it inherited.
+"""The way between a worker and the process that runs it: lines of JSON over a socket that the worker inherited.
 
-When the other end is closed the process that ran us is gone, and the worker stops in good order.
+The worker reports once a second, and answers what it is asked. When the other end is closed the process that ran us is
+gone, and the worker stops in good order.
 """
 
 from __future__ import annotations
@@ -8,8 +9,9 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
-from typing import TypedDict
+from typing import Any, TypedDict
 
 from hookline.service.delivery_service import DeliveryService
 from hookline.telemetry.events import Event
@@ -18,8 +20,11 @@ from hookline.telemetry.merging import Family, families_of
 from hookline.telemetry.metrics import make_registry
 
 REPORT_SECONDS = 1.0
-LONGEST_REPORT_BYTES = 64 << 20
-"""Ten thousand partitions are 4 MB."""
+LONGEST_LINE_BYTES = 64 << 20
+"""A report of ten thousand partitions is 4 MB."""
+
+Answering = Callable[[str, Mapping[str, Any]], Awaitable[Mapping[str, Any]]]
+"""Answers a question, given by its name and what it says, as JSON has it; raises nothing."""
 
 _log = get_logger("hookline.service")
 
@@ -32,29 +37,42 @@ class Report(TypedDict):
     families: list[Family]
 
 
-class WorkerChannel:
-    """Runs beside a service and reports on it through the socket `descriptor`."""
+class Question(TypedDict):
+    """What a worker is asked: the answer's line has the same `number`, as `answers`, and the rest of the answer."""
 
-    def __init__(self, service: DeliveryService, descriptor: int) -> None:
+    number: int
+    name: str
+    arguments: dict[str, Any]
+
+
+class WorkerChannel:
+    """Runs beside a service, reports on it through the socket `descriptor`, and has `answer` answer questions."""
+
+    def __init__(self, service: DeliveryService, descriptor: int, answer: Answering) -> None:
         self._service = service
         self._descriptor = descriptor
+        self._answer = answer
+        self._answering: set[asyncio.Task[None]] = set()
         self._registry = make_registry(service)
         self._writer: asyncio.StreamWriter | None = None
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
         """Begin to report."""
-        reader, self._writer = await asyncio.open_unix_connection(sock=socket.socket(fileno=self._descriptor))
+        reader, self._writer = await asyncio.open_unix_connection(
+            sock=socket.socket(fileno=self._descriptor), limit=LONGEST_LINE_BYTES
+        )
         self._tasks = [
             asyncio.create_task(self._report_forever(self._writer), name="report"),
-            asyncio.create_task(self._watch(reader), name="watch the parent"),
+            asyncio.create_task(self._listen(reader, self._writer), name="listen to the parent"),
         ]
 
     async def stop(self) -> None:
         """Report for the last time, and end."""
-        for task in self._tasks:
+        tasks = [*self._tasks, *self._answering]
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
         if self._writer is not None:
             with suppress(OSError, TimeoutError):
                 self._report(self._writer)
@@ -70,15 +88,27 @@ class WorkerChannel:
             await asyncio.sleep(REPORT_SECONDS)
 
     def _report(self, writer: asyncio.StreamWriter) -> None:
-        if writer.is_closing():
-            # The parent is gone, and uvloop raises RuntimeError for a write to nobody.
-            return
         service = self._service
         report = Report(live=service.liveness(), ready=service.readiness(), families=families_of(self._registry))
-        writer.write(json.dumps(report).encode() + b"\n")
+        write_line(writer, report)
 
-    async def _watch(self, reader: asyncio.StreamReader) -> None:
+    async def _listen(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(OSError):
-            await reader.read()
+            while line := await reader.readline():
+                question: Question = json.loads(line)
+                task = asyncio.create_task(self._answer_one(question, writer), name=f"answer {question['name']}")
+                self._answering.add(task)
+                task.add_done_callback(self._answering.discard)
         _log.error(Event.SERVICE_FAILED, reason="the process that ran this worker is gone", exit_code=0)
         self._service.request_stop()
+
+    async def _answer_one(self, question: Question, writer: asyncio.StreamWriter) -> None:
+        answer = await self._answer(question["name"], question["arguments"])
+        write_line(writer, {"answers": question["number"], **answer})
+
+
+def write_line(writer: asyncio.StreamWriter, document: Mapping[str, Any]) -> None:
+    """Write one line, unless the other end is gone."""
+    if not writer.is_closing():
+        # uvloop raises RuntimeError for a write to nobody.
+        writer.write(json.dumps(document).encode() + b"\n")

@@ -9,14 +9,14 @@ _LONGEST_MEMBER_NAME = 249
 
 
 def worker_settings(settings: Settings, number: int) -> Settings:
-    """The settings of worker `number`: a static name of its own if the group has static members, and no console.
+    """The settings of worker `number`: a static name of its own if the group has static members.
 
-    The supervisor serves health and metrics for all.
+    The supervisor serves the console for all.
     """
-    kafka, console = settings.kafka, settings.console.model_copy(update={"listen": None})
+    kafka = settings.kafka
     if kafka.group_instance_id is not None:
         kafka = kafka.model_copy(update={"group_instance_id": _member_name(kafka.group_instance_id, number)})
-    return settings.model_copy(update={"kafka": kafka, "console": console})
+    return settings.model_copy(update={"kafka": kafka})
 
 
 def check_member_names(settings: Settings, workers: int) -> None:

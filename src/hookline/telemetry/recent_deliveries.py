@@ -7,6 +7,7 @@ record is personal data: whoever shows it masks it.
 
 from __future__ import annotations
 
+import hashlib
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -53,6 +54,9 @@ class Trace:
     partition: TopicPartition
     offset: int
     key: bytes | None
+    """Its first bytes."""
+    key_digest: bytes
+    """Of the whole key when that is longer, so that it can be found all the same; empty otherwise."""
     timestamp_ms: int
     value: bytes | None
     """Its first bytes."""
@@ -72,6 +76,10 @@ class Trace:
     def changed_at(self) -> float:
         """When the last attempt ended, or else when it was read."""
         return self.attempts[-1].at if self.attempts else self.admitted_at
+
+    def has_key(self, key: bytes) -> bool:
+        """Whether that is the record's whole key."""
+        return self.key == key[:_HEADER_BYTES] and self.key_digest == _digest_of_long(key)
 
 
 _Place = tuple[TopicPartition, int]
@@ -126,7 +134,10 @@ class RecentDeliveries:
         return self._troubled.get(place) or self._smooth.get(place)
 
     def since(self, sequence: int) -> list[Trace]:
-        """All that changed after a sequence number, the newest first."""
+        """All that changed after a sequence number, the newest first; all there is after one that is none of ours."""
+        if sequence > self.sequence:
+            # It is from before a restart.
+            sequence = 0
         changed = [
             trace for kept in (self._smooth, self._troubled) for trace in kept.values() if trace.sequence > sequence
         ]
@@ -163,6 +174,10 @@ def _keep(kept: OrderedDict[_Place, Trace], trace: Trace) -> None:
         kept.popitem(last=False)
 
 
+def _digest_of_long(key: bytes) -> bytes:
+    return b"" if len(key) <= _HEADER_BYTES else hashlib.blake2b(key, digest_size=8).digest()
+
+
 def _trace(delivery: Delivery, wall_offset: float) -> Trace:
     record = delivery.record
     value, key = record.value, record.key
@@ -170,6 +185,7 @@ def _trace(delivery: Delivery, wall_offset: float) -> Trace:
         partition=delivery.assignment.partition,
         offset=delivery.offset,
         key=None if key is None else key[:_HEADER_BYTES],
+        key_digest=b"" if key is None else _digest_of_long(key),
         timestamp_ms=record.timestamp,
         value=None if value is None else value[:_VALUE_BYTES],
         value_bytes=len(value or b""),
