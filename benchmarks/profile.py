@@ -32,6 +32,7 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--records", type=int, default=200_000, help="how many to deliver (200,000)")
     parser.add_argument("--in-flight", type=int, default=64, help="requests at once (64)")
     parser.add_argument("--delay-ms", type=float, default=0.0, help="how long the service takes (0)")
+    parser.add_argument("--value-bytes", type=int, default=190, help="the size of a value (190)")
     return parser.parse_args(arguments)
 
 
@@ -40,7 +41,7 @@ def _run(options: argparse.Namespace, folder: Path, samples: Path) -> None:
     with KafkaBroker(heap="512m") as broker, receiver(find_nginx(), folder / "nginx", options.delay_ms) as service:
         task = Task(
             servers=broker.bootstrap,
-            topic=Topics(broker.bootstrap).topic(TopicShape(options.records)),
+            topic=Topics(broker.bootstrap).topic(TopicShape(options.records, options.value_bytes)),
             group_id="profile",
             url=service.url,
             in_flight=options.in_flight,
