@@ -31,6 +31,7 @@ class Difference:
     in_flight: int | None = None
     delay_ms: float | None = None
     slow_seconds: float | None = None
+    pages: int | None = None
 
 
 @dataclass(frozen=True)
@@ -103,6 +104,8 @@ class Scenario:
     """Records are written at so many a second while they are delivered; None for a topic that is full before."""
     latencies_since: str = ""
     """Whether the service takes account of latencies since records were "written", since it "received" them, or not."""
+    pages: int = 0
+    """How many pages of the console are open meanwhile."""
     phases: tuple[Phase, ...] = ()
     """What the service can take, one after the other, while ours finds it out; then there are no matches."""
     killed: bool = False
@@ -112,7 +115,7 @@ class Scenario:
         """The scenario as the other side of a match has it."""
         if match.but is None:
             return self
-        fields = ("topic", "in_flight", "delay_ms", "slow_seconds")
+        fields = ("topic", "in_flight", "delay_ms", "slow_seconds", "pages")
         return replace(self, **{name: it for name in fields if (it := getattr(match.but, name)) is not None})
 
 
@@ -271,6 +274,16 @@ SCENARIOS: tuple[Scenario, ...] = (
         in_flight=64,
         delay_ms=0,
         matches=(Match("go-net-http", start_at_most=2.0),),
+    ),
+    Scenario(
+        name="pages-10",
+        title="ten pages of the console open, answer at once, 64 in flight",
+        topic=TopicShape(_RECORDS),
+        quick_records=0,
+        in_flight=64,
+        delay_ms=0,
+        matches=(Match("hookline", cpu_at_most=1.05, but=Difference("without", pages=0)),),
+        pages=10,
     ),
     Scenario(
         name="changing-capacity",

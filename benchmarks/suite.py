@@ -17,6 +17,7 @@ from benchmarks.report import Outcome, Pair, Verdict, judge, run_line, table
 from benchmarks.restart import measure_restart
 from benchmarks.scenarios import Match, Scenario
 from benchmarks.topics import Topics, written_steadily
+from benchmarks.watchers import watching
 
 
 class Suite:
@@ -181,6 +182,7 @@ class Suite:
             if scenario.rate:
                 task = replace(task, topic=self._topics.empty_topic(scenario.topic))
                 stack.enter_context(written_steadily(self._servers, task.topic, scenario.topic, scenario.rate))
+            stack.enter_context(watching(task.console_port, scenario.pages))
             how = measure_restart if scenario.killed else measure
             run = replace(how(contender, task, service), contender=label or name)
         measured.append(run)

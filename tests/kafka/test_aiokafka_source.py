@@ -203,6 +203,7 @@ async def test_the_parts_of_the_client_that_are_not_public_are_as_we_know_them(t
         assert state.has_valid_position
         assert (state.position, state.highwater, state.lso) == (3, 3, 3)
         assert all(type(record) is FetchedRecord for record in member.records)
+        assert {connection._reader._limit for connection in consumer._client._conns.values()} == {4 << 20}
         assert internals.is_member(consumer)
         assert not internals.coordination_ended(consumer)
         await member.source.commit({partition: OffsetCommit(2, "half\0")})

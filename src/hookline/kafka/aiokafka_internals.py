@@ -12,7 +12,7 @@ from collections import OrderedDict
 from collections.abc import Collection, Coroutine, Mapping
 from typing import Any, Protocol
 
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, conn
 from aiokafka.client import ConnectionGroup
 from aiokafka.errors import ProducerClosed
 from aiokafka.structs import TopicPartition as ClientPartition
@@ -21,6 +21,9 @@ from hookline.engine.records import OffsetCommit
 from hookline.kafka.fetched_record import FetchedRecord
 
 _NO_GENERATION = -1
+_READ_AHEAD_BYTES = 4 << 20
+"""What a connection may have read and not handed over. With the client's 64 KiB it stops and starts reading, with two
+system calls each time, for every 128 KiB of an answer that may have megabytes: a fifth of what 100 kB records cost."""
 
 
 class PartitionState(Protocol):
@@ -36,6 +39,11 @@ def partition_state(consumer: AIOKafkaConsumer, partition: ClientPartition) -> P
     """The state of a partition that is assigned now. `position()` of the client is a coroutine, and too slow."""
     state: PartitionState = consumer._subscription.subscription.assignment.state_value(partition)
     return state
+
+
+def read_large_answers_at_once() -> None:
+    """Have connections that are opened from now on go on reading while an answer comes in."""
+    conn.READER_LIMIT = _READ_AHEAD_BYTES
 
 
 async def committed(

@@ -166,8 +166,8 @@ class AiokafkaSource:
     async def _connect(self) -> None:
         """One attempt at reaching the cluster; raises `KafkaError`."""
         self._known_partitions = await known_partitions(self._kafka, self._options)
-        raw = self._kafka.options
-        consumer = constructed(lambda: AIOKafkaConsumer(**self._options), "kafka.options", raw)
+        internals.read_large_answers_at_once()
+        consumer = constructed(lambda: AIOKafkaConsumer(**self._options), "kafka.options", self._kafka.options)
         try:
             await consumer.start()
         except BaseException as error:
