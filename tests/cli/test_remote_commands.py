@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import pytest
@@ -21,14 +21,15 @@ TIMEOUT_SECONDS = 20.0
 class Running:
     """A console in a thread of its own, as it is beside a process; `do` runs something on its loop."""
 
-    def __init__(self) -> None:
+    def __init__(self, flags: Mapping[str, Sequence[str]] = TOKENS) -> None:
+        self.flags = flags
         self.loop = asyncio.new_event_loop()
         self.thread = threading.Thread(target=self.loop.run_forever)
         self.thread.start()
         self.standing, self.server = self.do(self._start)
 
     async def _start(self) -> Any:
-        standing = StandingService(TOKENS)
+        standing = StandingService(self.flags)
         server = console_of(standing.service, standing.loaded)
         await server.start()
         return standing, server

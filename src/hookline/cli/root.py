@@ -24,6 +24,7 @@ COMMANDS = {
     "send": ("hookline.cli.send", "Send one record to the service, to see what it says."),
     "bench": ("hookline.cli.bench", "Put load on your service, and say how many requests at once it can take."),
     "doctor": ("hookline.cli.doctor", "Look whether everything is there that delivering needs."),
+    "debug": ("hookline.cli.debug", "Gather what a report needs."),
     "config": ("hookline.cli.config", "Write, check and show settings."),
     "completion": ("hookline.cli.completion", "Print a script that completes commands in a shell."),
 }

@@ -43,6 +43,17 @@ class ConsoleClient:
         """Ask for a change; a key of its own goes with it."""
         return self._document("POST", path, None, {} if body is None else body)
 
+    def metrics(self) -> str:
+        """All metrics, as Prometheus reads them."""
+        connection = self._connection(_TIMEOUT_SECONDS)
+        try:
+            response = self._answer(connection, "GET", "/metrics", None)
+            return response.read(_MAX_ANSWER_BYTES).decode(errors="replace")
+        except (OSError, http.client.HTTPException) as error:
+            raise self._unreachable(error) from error
+        finally:
+            connection.close()
+
     def events(self) -> Iterator[dict[str, Any]]:
         """The status once a second, until the process ends or `ConsoleUnreachable` is raised."""
         connection = self._connection(_STREAM_TIMEOUT_SECONDS)

@@ -1,0 +1,1 @@
+"""What helps somebody else to find out what is wrong."""
