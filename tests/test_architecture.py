@@ -38,9 +38,10 @@ MAY_IMPORT: Mapping[str, frozenset[str]] = {
     "trial": ADAPTERS | {"service"},
     "console": ADAPTERS | {"service", "dead_letters", "trial"},
     "doctor": ADAPTERS | {"service", "dead_letters"},
+    "debugging": GROUND | {"telemetry", "console"},
     "demo": ADAPTERS | {"service", "console"},
     "cli": ADAPTERS
-    | {"service", "dead_letters", "load_test", "doctor", "trial", "console", "demo", "consumer_service"},
+    | {"service", "dead_letters", "load_test", "doctor", "debugging", "trial", "console", "demo", "consumer_service"},
     "__init__": frozenset({"consumer_service", "errors", "settings", "version"}),
     "__main__": frozenset({"cli"}),
 }

@@ -50,8 +50,8 @@ In it, as far as it could be had (problems.txt says what could not):
   metrics.txt         all metrics
   log.txt             the end of the log, if one was named with --log
 
-Not in it: payloads, keys, headers and answers of records; passwords, tokens and certificates. Names of hosts, topics and
-groups are in it: look through it before you give it away.
+Not in it: payloads, keys, headers and answers of records; passwords, tokens and certificates. Names of hosts, topics
+and groups are in it: look through it before you give it away.
 """
 
 
