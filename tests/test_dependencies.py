@@ -26,6 +26,8 @@ EXTRAS = {
 # Modules that are not called after their distribution, and those that another one brings and documents as its own.
 DISTRIBUTIONS = {
     "annotated_types": "pydantic",
+    "opentelemetry": "opentelemetry-sdk",
+    "opentelemetry.exporter": "opentelemetry-exporter-otlp-proto-http",
     "pydantic_core": "pydantic",
     "yaml": "pyyaml",
     "yarl": "aiohttp",
@@ -33,7 +35,10 @@ DISTRIBUTIONS = {
 
 
 def modules_imported() -> set[str]:
-    """The top modules from outside that the package names in an import, or as the home of a bundled file."""
+    """The top modules from outside that the package names in an import, or as the home of a bundled file.
+
+    Of a package that several distributions share, a module that one of them has.
+    """
     found = set()
     for path in (ROOT / "src").rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
@@ -43,7 +48,8 @@ def modules_imported() -> set[str]:
                 found.add(node.module)
             elif isinstance(node, ast.Call) and ast.unparse(node.func) == "importlib.resources.files":
                 found |= {str(argument.value) for argument in node.args if isinstance(argument, ast.Constant)}
-    tops = {module.partition(".")[0] for module in found}
+    shared = {name for name in DISTRIBUTIONS if "." in name}
+    tops = {next((name for name in shared if module.startswith(name)), module.partition(".")[0]) for module in found}
     return {top for top in tops if top != "hookline" and top not in sys.stdlib_module_names}
 
 

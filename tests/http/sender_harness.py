@@ -16,6 +16,7 @@ from hookline.engine.records import SourceRecord
 from hookline.engine.verdicts import Answer, Failure, Outcome
 from hookline.http.aiohttp_sender import AiohttpSender
 from hookline.http.ports import Sender
+from hookline.http.trace_context import Traces
 from hookline.http.wire_sender import WireSender
 from hookline.settings.deliver import Deliver
 
@@ -120,7 +121,7 @@ async def running(sender: Sender) -> AsyncIterator[RunningSender]:
 async def running_sender(kind: str, url: str, **deliver: Any) -> AsyncIterator[RunningSender]:
     """A running sender of one kind with the settings of `deliver`."""
     settings = Deliver.model_validate({"url": url, **deliver})
-    async with running(SENDERS[kind](settings, random=Random(1))) as run:
+    async with running(SENDERS[kind](settings, traces=Traces(Random(1)))) as run:
         yield run
 
 

@@ -15,6 +15,7 @@ from hookline.errors import SettingsError, UnsendableRecord
 from hookline.http.answers import SECONDS_MAX, retry_after_seconds
 from hookline.http.header_rules import FRAMING, OWN, check_headers
 from hookline.http.requests import RequestTemplate, request_parts
+from hookline.http.trace_context import Traces
 from hookline.settings.deliver import Deliver
 
 REFUSALS = set(Reason)
@@ -53,7 +54,7 @@ def template(body: str) -> RequestTemplate:
         "body": body,
         "max_bytes": 4000,
     }
-    return RequestTemplate(Deliver.model_validate(deliver), ("Authorization", "Bearer t"), Random(1))
+    return RequestTemplate(Deliver.model_validate(deliver), ("Authorization", "Bearer t"), Traces(Random(1)))
 
 
 TEMPLATES = {body: template(body) for body in ("json", "bytes")}
@@ -122,7 +123,7 @@ def test_headers_of_the_settings_make_sound_requests_or_an_error_that_names_them
         assert all(problem.startswith("deliver.headers") for problem in error.problems)
         return
     deliver = Deliver.model_construct(**{**Deliver().__dict__, "headers": headers})
-    request: Any = RequestTemplate(deliver, None, Random(1)).request(make_delivery(key=b"k"))
+    request: Any = RequestTemplate(deliver, None, Traces(Random(1))).request(make_delivery(key=b"k"))
     fields = request.partition(b"\r\n\r\n")[0].split(b"\r\n")[1:]
     assert all(LINE.fullmatch(field) for field in fields)
 

@@ -16,6 +16,7 @@ from tests.http.sender_harness import make_delivery, running_sender
 
 from hookline.engine.delivery import Delivery
 from hookline.engine.verdicts import Answer, Failure, FailureKind, Outcome
+from hookline.http.trace_context import Traces
 from hookline.http.wire_sender import WireSender
 from hookline.settings.deliver import Deliver
 
@@ -30,7 +31,7 @@ class Account:
         self.random = random
         self.now = 0.0
         deliver = Deliver(in_flight=in_flight, timeout=TIMEOUT_SECONDS, answer_header_bytes=8192)
-        self.sender: Any = WireSender(deliver, clock=lambda: self.now, random=Random(1))
+        self.sender: Any = WireSender(deliver, clock=lambda: self.now, traces=Traces(Random(1)))
         self.connector = ScriptedConnector()
         self.sender._connector = self.connector  # type: ignore[assignment]
         self.outcomes: dict[Delivery, Outcome] = {}

@@ -11,11 +11,12 @@ from structlog.testing import capture_logs
 
 from hookline.errors import SettingsError
 from hookline.http.identity import REFRESH_SECONDS, Identity
+from hookline.http.trace_context import Traces
 from hookline.settings.deliver import Deliver
 
 
 def make(**deliver: Any) -> Identity:
-    identity = Identity(Deliver.model_validate(deliver), Random(1))
+    identity = Identity(Deliver.model_validate(deliver), Traces(Random(1)))
     identity.load()
     return identity
 
@@ -30,7 +31,6 @@ def test_a_file_is_looked_at_every_few_seconds(tmp_path: Path) -> None:
     before = identity.template
     assert identity.refresh(100.0 + REFRESH_SECONDS) is True
     assert identity.template is not before
-    assert identity.template.seeds is before.seeds
 
 
 def test_trouble_with_a_file_is_logged_once_and_again_when_it_is_another(tmp_path: Path) -> None:

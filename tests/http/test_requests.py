@@ -14,17 +14,17 @@ from tests.http.sender_harness import make_delivery
 from hookline.engine.verdicts import Reason
 from hookline.errors import SettingsError, UnsendableRecord
 from hookline.http.requests import RequestTemplate, request_parts
-from hookline.http.trace_context import TraceSeeds
+from hookline.http.trace_context import Traces
 from hookline.settings.deliver import Deliver
 
 
 def make_template(credentials: tuple[str, str] | None = None, seed: int = 1, **deliver: Any) -> RequestTemplate:
-    return RequestTemplate(Deliver.model_validate(deliver), credentials, Random(seed))
+    return RequestTemplate(Deliver.model_validate(deliver), credentials, Traces(Random(seed)))
 
 
 def unchecked(**deliver: Any) -> RequestTemplate:
     """A template of settings that were not validated, as if the first line of defence had failed."""
-    return RequestTemplate(Deliver.model_construct(**{**Deliver().__dict__, **deliver}), None, Random(1))
+    return RequestTemplate(Deliver.model_construct(**{**Deliver().__dict__, **deliver}), None, Traces(Random(1)))
 
 
 def headers(request: bytes) -> dict[str, str]:
@@ -127,10 +127,35 @@ def test_traces_look_random_where_samplers_look() -> None:
 
 
 def test_a_trace_outlasts_new_credentials() -> None:
-    seeds = TraceSeeds(Random(1))
-    first = RequestTemplate(Deliver(), ("Authorization", "a"), Random(2), seeds)
-    second = RequestTemplate(Deliver(), ("Authorization", "b"), Random(3), first.seeds)
+    traces = Traces(Random(1))
+    first = RequestTemplate(Deliver(), ("Authorization", "a"), traces)
+    second = RequestTemplate(Deliver(), ("Authorization", "b"), traces)
     assert trace(first.request(make_delivery()))[0] == trace(second.request(make_delivery()))[0]
+
+
+def test_what_is_sent_of_a_trace_is_known_again_afterwards() -> None:
+    traces = Traces(Random(1), 0.25)
+    template = RequestTemplate(Deliver(), None, traces)
+    sampled = 0
+    for offset in range(2000):
+        delivery = make_delivery(offset=offset, attempt=offset % 5 + 1)
+        trace_id, parent, flags = trace(template.request(delivery))
+        known = traces.trace(delivery.record)
+        assert (known.text, known.parent, f"{known.is_sampled:02d}") == (trace_id, 0, flags)
+        assert f"{traces.span_id(delivery.record, delivery.attempt):016x}" == parent
+        assert f"{traces.span_id(delivery.record, 0):016x}" != parent
+        sampled += known.is_sampled
+    assert 400 < sampled < 600
+
+
+@pytest.mark.parametrize("flags", [b"00", b"01", b"03"])
+def test_a_trace_that_goes_on_keeps_what_its_producer_decided(flags: bytes) -> None:
+    traces = Traces(Random(1), 0.0)
+    delivery = make_delivery(headers=(("traceparent", VALID[:-2] + flags),))
+    known = traces.trace(delivery.record)
+    assert trace(RequestTemplate(Deliver(), None, traces).request(delivery))[0] == known.text
+    assert f"{known.parent:016x}" == "b7ad6b7169203331"
+    assert known.is_sampled == bool(int(flags) & 1)
 
 
 VALID = b"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00"

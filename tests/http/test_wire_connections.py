@@ -13,6 +13,7 @@ from tests.http.sender_harness import make_delivery
 
 from hookline.engine.delivery import Delivery
 from hookline.engine.verdicts import Outcome
+from hookline.http.trace_context import Traces
 from hookline.http.wire_sender import WireSender
 from hookline.settings.deliver import Deliver
 
@@ -44,7 +45,7 @@ class World:
     def __init__(self, in_flight: int, sends_again: bool) -> None:
         self.now = 0.0
         self.sender: Any = WireSender(
-            Deliver(in_flight=in_flight, timeout=TIMEOUT_SECONDS), clock=lambda: self.now, random=Random(1)
+            Deliver(in_flight=in_flight, timeout=TIMEOUT_SECONDS), clock=lambda: self.now, traces=Traces(Random(1))
         )
         self.connector = ScriptedConnector()
         self.sender._connector = self.connector  # type: ignore[assignment]

@@ -16,6 +16,7 @@ from tests.http.sender_harness import RunningSender, make_delivery, running, run
 
 from hookline.engine.verdicts import Answer, Failure, FailureKind
 from hookline.http.addresses import Address
+from hookline.http.trace_context import Traces
 from hookline.http.wire_sender import WireSender
 from hookline.settings.deliver import Deliver
 
@@ -26,7 +27,7 @@ needs_many_loopback_addresses = pytest.mark.skipif(
 
 def wire_sender(url: str, **arguments: Any) -> WireSender:
     options = {name: arguments.pop(name) for name in ("clock", "resolver") if name in arguments}
-    return WireSender(Deliver.model_validate({"url": url, **arguments}), random=Random(1), **options)
+    return WireSender(Deliver.model_validate({"url": url, **arguments}), traces=Traces(Random(1)), **options)
 
 
 class Resolver:

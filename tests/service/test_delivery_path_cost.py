@@ -13,6 +13,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from random import Random
 from types import FrameType
 from typing import Any, cast
 
@@ -23,6 +24,7 @@ from hookline.engine.delivery import Delivery
 from hookline.engine.engine import Engine
 from hookline.engine.records import SourceRecord, TopicPartition
 from hookline.engine.verdicts import Outcome
+from hookline.http.trace_context import Traces
 from hookline.http.wire_sender import WireSender
 from hookline.kafka.ports import Source
 from hookline.service.dead_letter_writer import DeadLetterWriter
@@ -103,6 +105,7 @@ class WarmPath:
             self.sender,
             cast("DeadLetterWriter", unused),
             Measurements(),
+            Traces(Random(1)),
             clock=self.clock,
         )
         self.engine.assignments.assign(PARTITION, 0, "")

@@ -39,6 +39,8 @@ TEXTS = {
     "bounds.partition_bytes": ("16MiB", 16 << 20),
     "deliver.url": ("https://a.example.com/", "https://a.example.com/"),
     "deliver.headers": ('{"X-A": "b"}', {"X-A": "b"}),
+    "trace.sample": ("0.5", 0.5),
+    "trace.endpoint": ("http://127.0.0.1:4318/v1/traces", "http://127.0.0.1:4318/v1/traces"),
     "deliver.proxy": ("http://proxy:3128", "http://proxy:3128"),
     "deliver.auth.header_name": ("X-Key", "X-Key"),
     "verdicts.statuses": ('{"404": "retry"}', {"404": "retry"}),

@@ -20,6 +20,7 @@ from tests.simulation.source import SimulatedSource
 
 from hookline.engine.options import EngineOptions
 from hookline.errors import HooklineError
+from hookline.http.trace_context import Traces
 from hookline.service import delivery_service
 from hookline.service.engine_options import engine_options
 from hookline.settings.tree import Settings
@@ -71,7 +72,8 @@ class Process:
         self.waits_for = ""
         self.conduct = Conduct(self)
         self.meters = Meters(self)
-        self.sender = SimulatedSender(self)
+        traces = Traces(world.random("traces", self.name))
+        self.sender = SimulatedSender(self, traces)
         self.source = SimulatedSource(self)
         self.sink = SimulatedSink(self)
         with map_limited(world.plan.map_limit_characters):
@@ -83,6 +85,7 @@ class Process:
                 clock=world.loop.time,
                 wall_clock=lambda: world.wall_time + self.wall_offset,
                 random=world.random("jitter", self.name).random,
+                traces=traces,
             )
         self.owner.after_step = self._check
         self.running = self.owner.context.run(world.loop.create_task, self.service.run())

@@ -13,6 +13,7 @@ from hookline.engine.delivery import Delivery
 from hookline.engine.verdicts import Answer, Failure, FailureKind, Outcome
 from hookline.http.ports import OnOutcome
 from hookline.http.requests import RequestTemplate, request_parts
+from hookline.http.trace_context import Traces
 
 if TYPE_CHECKING:
     from tests.simulation.process import Process
@@ -54,13 +55,11 @@ class Attempt:
 class SimulatedSender:
     """See `hookline.http.ports.Sender`. Requests are rendered by the product's own template."""
 
-    def __init__(self, process: Process) -> None:
+    def __init__(self, process: Process, traces: Traces) -> None:
         self._process = process
         self._world = process.world
         self._timeout_seconds = process.world.settings.deliver.timeout
-        self._template = RequestTemplate(
-            process.world.settings.deliver, None, process.world.random("sender", process.name)
-        )
+        self._template = RequestTemplate(process.world.settings.deliver, None, traces)
         self._on_outcome: OnOutcome
         self.name = process.name
         self.attempts: dict[Delivery, Attempt] = {}

@@ -14,6 +14,7 @@ COMMANDS = {
     "demo": ("hookline.cli.demo", "Show records flowing into a service, and take account of every one."),
     "dead-letters": ("hookline.cli.dead_letters", "Look at dead letters, send them again, delete them."),
     "status": ("hookline.cli.status", "Say whether a running process is well."),
+    "top": ("hookline.cli.top", "Show a running process in the terminal, live."),
     "lag": ("hookline.cli.lag", "Show how far each partition is behind, and what holds it up."),
     "explain": ("hookline.cli.explain", "Say why a partition stands where it stands."),
     "tail": ("hookline.cli.tail", "Show recent deliveries, and those that follow."),

@@ -22,6 +22,7 @@ from hookline.http.answer_reader import HEADERS_MAX, INFORMATIONAL_MAX, RETRY_AF
 from hookline.http.identity import Identity
 from hookline.http.ports import OnOutcome
 from hookline.http.requests import request_parts
+from hookline.http.trace_context import Traces
 from hookline.settings.deliver import Deliver
 
 STREAMED_FROM_BYTES = 256 * 1024
@@ -60,12 +61,12 @@ class _BoundedResponse(ClientResponse):
 class AiohttpSender:
     """Makes each attempt in a task of its own, through aiohttp. Deadlines are kept by the tasks themselves."""
 
-    def __init__(self, deliver: Deliver, *, random: Random | None = None) -> None:
+    def __init__(self, deliver: Deliver, *, traces: Traces | None = None) -> None:
         """Raises `SettingsError` for settings that no request can be made with."""
         self.connections_opened = 0
         self.connection_retries = 0
         self._deliver = deliver
-        self._identity = Identity(deliver, random or Random())
+        self._identity = Identity(deliver, traces or Traces(Random()))
         self._origin = self._identity.template.destination.origin
         if deliver.unix_socket is not None and self._identity.template.destination.is_tls:
             raise SettingsError("deliver.unix_socket: a UNIX socket has no TLS; begin deliver.url with http://")

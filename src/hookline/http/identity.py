@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import ssl
 from pathlib import Path
-from random import Random
 from urllib.parse import unquote
 
 import structlog
@@ -14,6 +13,7 @@ from hookline.errors import SettingsError
 from hookline.http.credentials import Credentials, redacted, redactions
 from hookline.http.requests import RequestTemplate
 from hookline.http.tls import client_context
+from hookline.http.trace_context import Traces
 from hookline.settings.addresses import is_loopback
 from hookline.settings.deliver import Deliver, DeliverTls
 from hookline.settings.written import names_a_secret
@@ -30,17 +30,17 @@ class Identity:
     `template` and `tls` (None for http) are replaced when something changed.
     """
 
-    def __init__(self, deliver: Deliver, random: Random) -> None:
+    def __init__(self, deliver: Deliver, traces: Traces) -> None:
         """Raises `SettingsError`. Secrets and certificates are read by `load`."""
         self.tls: ssl.SSLContext | None = None
         self._deliver = deliver
-        self._random = random
+        self._traces = traces
         self._credentials: Credentials | None = None
         self._tls_digest: bytes | None = None
         self._refresh_at = 0.0
         self._problem = ""
         self._redactions = redactions(_secrets_of(deliver))
-        self.template = RequestTemplate(deliver, None, random)
+        self.template = RequestTemplate(deliver, None, traces)
 
     def load(self) -> bool:
         """Read secrets and certificates; True when something changed.
@@ -101,7 +101,7 @@ class Identity:
 
     def _make_template(self) -> None:
         header = self._credentials.header if self._credentials else None
-        self.template = RequestTemplate(self._deliver, header, self._random, self.template.seeds)
+        self.template = RequestTemplate(self._deliver, header, self._traces)
 
 
 def _secrets_of(deliver: Deliver) -> list[str]:

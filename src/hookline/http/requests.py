@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from random import Random
 from typing import NamedTuple
 
 from hookline.engine.delivery import Delivery
@@ -13,12 +12,22 @@ from hookline.http.destination import Destination, parse_destination
 from hookline.http.header_rules import check_headers, is_header_value
 from hookline.http.json_check import JsonCheck
 from hookline.http.placeholders import TextTemplate, checked_topic, header_template
-from hookline.http.trace_context import GOLDEN_RATIO, HIGHEST_BIT, LOWER_BITS, TraceSeeds, continued_trace
+from hookline.http.trace_context import (
+    GOLDEN_RATIO,
+    HIGHEST_BIT,
+    LOWER_BITS,
+    NOT_SAMPLED,
+    RANDOM_BITS,
+    SAMPLED,
+    SPAN_STEP,
+    Traces,
+    continued_trace,
+)
 from hookline.settings.deliver import Deliver
 from hookline.version import __version__
 
-# The offset goes on from the Idempotency-Key that a start ends with; then attempt, trace, parent, length and body.
-_REQUEST = b"%b%d\r\nHookline-Attempt: %d\r\ntraceparent: 00-%b%x-%x-01\r\nContent-Length: %d\r\n\r\n%b"
+# The offset goes on from the Idempotency-Key that a start ends with; then attempt, trace, span, flags, length and body.
+_REQUEST = b"%b%d\r\nHookline-Attempt: %d\r\ntraceparent: 00-%b%x-%x-%b\r\nContent-Length: %d\r\n\r\n%b"
 _CONTINUED = b"%b%d\r\nHookline-Attempt: %d\r\ntraceparent: 00-%b-%x-%b\r\nContent-Length: %d\r\n\r\n%b"
 
 _CONTENT_TYPES = {"json": "application/json", "bytes": "application/octet-stream"}
@@ -38,17 +47,15 @@ class RequestTemplate:
     Everything that is the same for all records of a partition is one run of bytes, its start, made when the partition
     is first seen. Placeholders in the path or in headers make it anew for each record; without any they cost nothing.
 
-    `credentials` is a header's name and value. `random` draws span ids; `seeds` gives the trace ids, and is handed from
-    a template to the next one, so that a record keeps its trace when credentials change.
+    `credentials` is a header's name and value. `traces` gives trace and span ids, and is handed from a template to the
+    next one, so that a record keeps its trace when credentials change.
     """
 
-    def __init__(
-        self, deliver: Deliver, credentials: tuple[str, str] | None, random: Random, seeds: TraceSeeds | None = None
-    ) -> None:
+    def __init__(self, deliver: Deliver, credentials: tuple[str, str] | None, traces: Traces) -> None:
         """Raises `SettingsError` for a URL or a header that can't be sent."""
         self.destination: Destination = parse_destination(deliver.url)
-        self.seeds = seeds or TraceSeeds(random)
-        self._random_bits = random.getrandbits
+        self._traces = traces
+        self._threshold = traces.threshold
         self._method = deliver.method
         self._max_bytes = deliver.max_bytes
         self._check = JsonCheck(deliver.max_depth).check if deliver.body == "json" else None
@@ -56,7 +63,7 @@ class RequestTemplate:
         self._add_headers(deliver, credentials)
         templates = [self.destination.target, *(template for _, template in self._headers)]
         self._is_literal = all(template.literal is not None for template in templates)
-        self._starts: dict[tuple[str, int], tuple[bytes, bytes, int]] = {}
+        self._starts: dict[tuple[str, int], tuple[bytes, bytes, int, int]] = {}
 
     def _add_headers(self, deliver: Deliver, credentials: tuple[str, str] | None) -> None:
         content_type = deliver.content_type or _CONTENT_TYPES[deliver.body]
@@ -90,17 +97,19 @@ class RequestTemplate:
         start = self._starts.get((record.topic, record.partition))
         if start is None:
             start = self._make_start(record)
-        head, trace_high, trace_low = start
+        head, trace_high, trace_low, span = start
         offset = delivery.offset
-        span = self._random_bits(63) | HIGHEST_BIT
+        scattered = offset * GOLDEN_RATIO
+        span = (scattered + delivery.attempt * SPAN_STEP + span) & LOWER_BITS | HIGHEST_BIT
         if record.headers:
             trace = continued_trace(record.headers)
             if trace is not None:
                 return _CONTINUED % (head, offset, delivery.attempt, trace[0], span, trace[1], len(body), body)
-        trace_low = (offset * GOLDEN_RATIO + trace_low) & LOWER_BITS | HIGHEST_BIT
-        return _REQUEST % (head, offset, delivery.attempt, trace_high, trace_low, span, len(body), body)
+        trace_low = (scattered + trace_low) & LOWER_BITS | HIGHEST_BIT
+        flags = SAMPLED if trace_low & RANDOM_BITS >= self._threshold else NOT_SAMPLED
+        return _REQUEST % (head, offset, delivery.attempt, trace_high, trace_low, span, flags, len(body), body)
 
-    def _make_start(self, record: Record) -> tuple[bytes, bytes, int]:
+    def _make_start(self, record: Record) -> tuple[bytes, bytes, int, int]:
         target = self.destination.target.literal
         if target is None:
             target = self.destination.target.fill(record)
@@ -110,8 +119,8 @@ class RequestTemplate:
             lines.append(f"{name}: {template.fill(record) if value is None else value}")
         topic = checked_topic(record)
         lines.append(f"Idempotency-Key: {topic}-{record.partition}-")
-        seed = self.seeds.seed(topic, record.partition)
-        start = "\r\n".join(lines).encode("ascii"), seed.high, seed.low
+        seed = self._traces.seed(topic, record.partition)
+        start = "\r\n".join(lines).encode("ascii"), seed.high, seed.low, seed.span
         if self._is_literal:
             self._starts[topic, record.partition] = start
         return start

@@ -24,6 +24,7 @@ from hookline.http.connector import ConnectError, Connector
 from hookline.http.failures import connection_failure
 from hookline.http.identity import Identity
 from hookline.http.ports import OnOutcome
+from hookline.http.trace_context import Traces
 from hookline.http.wire_exchange import WireExchange, closed_before
 from hookline.settings.deliver import Deliver
 
@@ -45,11 +46,11 @@ class WireSender:
         deliver: Deliver,
         *,
         clock: Clock = time.monotonic,
-        random: Random | None = None,
+        traces: Traces | None = None,
         resolver: Resolver | None = None,
     ) -> None:
         """Raises `SettingsError` for settings that no request can be made with."""
-        self._identity = Identity(deliver, random or Random())
+        self._identity = Identity(deliver, traces or Traces(Random()))
         self._connector = Connector(
             self._identity.template.destination,
             None,

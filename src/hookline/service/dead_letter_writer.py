@@ -8,9 +8,11 @@ from collections.abc import Callable
 from hookline.engine.delivery import Delivery
 from hookline.engine.engine import Engine
 from hookline.errors import KafkaError
+from hookline.http.trace_context import Traces
 from hookline.service.dead_letter import dead_letter_of
 from hookline.service.dead_letter_topics import DeadLetterTopics
 from hookline.service.record_log import RecordLog
+from hookline.service.spans import Spans
 from hookline.settings.tree import Settings
 from hookline.telemetry.measurements import Measurements
 from hookline.telemetry.recent_deliveries import RecentDeliveries
@@ -28,7 +30,9 @@ class DeadLetterWriter:
         engine: Engine,
         topics: DeadLetterTopics,
         measurements: Measurements,
+        traces: Traces,
         recent: RecentDeliveries | None,
+        spans: Spans | None,
         clock: Callable[[], float],
     ) -> None:
         self._group_id = settings.kafka.group_id
@@ -37,8 +41,9 @@ class DeadLetterWriter:
         self._topics = topics
         self._measurements = measurements
         self._recent = recent
+        self._spans = spans
         self._clock = clock
-        self._log = RecordLog(settings.log.each_record)
+        self._log = RecordLog(settings.log.each_record, traces)
         self._tasks: set[asyncio.Task[None]] = set()
         self.trouble = ""
 
@@ -74,5 +79,7 @@ class DeadLetterWriter:
             self._engine.dead_letter_written(delivery)
             if self._recent is not None:
                 self._recent.dead_lettered(delivery, wall_offset)
+            if self._spans is not None:
+                self._spans.dead_lettered(delivery, now, wall_offset)
             self._log.dead_lettered(delivery, topic, now)
         written(now)

@@ -17,6 +17,7 @@ from hookline.engine.steering import Steering
 from hookline.errors import HooklineError, SourceFatal
 from hookline.http.adapters import make_sender
 from hookline.http.ports import Sender
+from hookline.http.trace_context import Traces
 from hookline.kafka.adapters import make_sink, make_source
 from hookline.kafka.ports import Sink, Source
 from hookline.service.dead_letter_topics import DeadLetterTopics
@@ -26,6 +27,7 @@ from hookline.service.fetch_loop import FetchLoop
 from hookline.service.fleet_share import FleetShare
 from hookline.service.ownership import Ownership
 from hookline.service.record_path import RecordPath
+from hookline.service.spans import make_spans, make_traces
 from hookline.service.standstill import Standstill
 from hookline.service.watch import Watch
 from hookline.settings.tree import Settings
@@ -63,6 +65,7 @@ class DeliveryService:
         clock: Callable[[], float] = time.monotonic,
         wall_clock: Callable[[], float] = time.time,
         random: Callable[[], float] = random.random,
+        traces: Traces | None = None,
     ) -> None:
         adopt_structlog()
         self.settings = settings
@@ -72,14 +75,16 @@ class DeliveryService:
         self.insight = Insight()
         self.started_at = wall_clock()
         self.source = source if source is not None else make_source(settings.kafka)
-        self._sender = sender if sender is not None else make_sender(settings)
+        traces = traces or make_traces(settings)
+        self._sender = sender if sender is not None else make_sender(settings, traces)
         self._sink = sink if sink is not None else make_sink(settings.kafka, settings.dead_letter)
         self.engine = make_engine(engine_options(settings), random, clock())
         self._dead_letter_topics = DeadLetterTopics(settings, self._sink)
         # Nobody could look at them.
         recent = self.insight.deliveries if settings.console.listen else None
+        self._spans = make_spans(settings, traces, self.measurements)
         self._dead_letters = DeadLetterWriter(
-            settings, self.engine, self._dead_letter_topics, self.measurements, recent, clock
+            settings, self.engine, self._dead_letter_topics, self.measurements, traces, recent, self._spans, clock
         )
         self._path = RecordPath(
             settings,
@@ -88,7 +93,9 @@ class DeliveryService:
             self._sender,
             self._dead_letters,
             self.measurements,
+            traces,
             recent,
+            self._spans,
             clock,
             wall_clock,
         )
@@ -301,6 +308,11 @@ class DeliveryService:
                     await stop()
             except (HooklineError, TimeoutError) as error:
                 _log.warning(Event.SERVICE_FAILED, reason=f"closing: {str(error) or type(error).__name__}", exit_code=0)
+        if self._spans is not None:
+            # Nobody waits longer for a collector than for Kafka.
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_STOP_SECONDS):
+                    await asyncio.to_thread(self._spans.stop)
 
     def _copy_connection_counts(self) -> None:
         self.measurements.connections_opened = getattr(self._sender, "connections_opened", 0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from hookline.engine.delivery import Delivery
 from hookline.engine.verdicts import Answer
+from hookline.http.trace_context import Traces
 from hookline.service.log_rate import LogRate
 from hookline.telemetry.events import Event
 from hookline.telemetry.logs import get_logger
@@ -13,10 +14,14 @@ _log = get_logger("hookline.delivery")
 
 
 class RecordLog:
-    """Logs what became of records; `each_record` says whether those delivered are logged too."""
+    """Logs what became of records; `each_record` says whether those delivered are logged too.
 
-    def __init__(self, each_record: bool) -> None:
+    `traces` has the trace of each.
+    """
+
+    def __init__(self, each_record: bool, traces: Traces) -> None:
         self.each_record = each_record
+        self._traces = traces
         self._failures = LogRate(_LINES_PER_SECOND)
         self._dead_letters = LogRate(_LINES_PER_SECOND)
         self._write_failures = LogRate(_LINES_PER_SECOND)
@@ -25,7 +30,7 @@ class RecordLog:
         """A record was delivered."""
         _log.info(
             Event.RECORD_DELIVERED,
-            **_where(delivery),
+            **self._where(delivery),
             key=delivery.record.key,
             status=answer.status,
             attempt=delivery.attempt,
@@ -38,7 +43,7 @@ class RecordLog:
             return
         _log.warning(
             Event.DELIVERY_FAILED,
-            **_where(delivery),
+            **self._where(delivery),
             key=delivery.record.key,
             attempt=trouble.attempts,
             result=trouble.status or trouble.detail.partition(":")[0],
@@ -54,7 +59,7 @@ class RecordLog:
             return
         _log.warning(
             Event.RECORD_DEAD_LETTERED,
-            **_where(delivery),
+            **self._where(delivery),
             key=delivery.record.key,
             reason=str(trouble.reason),
             detail=trouble.detail,
@@ -71,13 +76,17 @@ class RecordLog:
         next_at = trouble.next_attempt_at
         _log.error(
             Event.DEAD_LETTER_WRITE_FAILED,
-            **_where(delivery),
+            **self._where(delivery),
             dead_letter_topic=topic,
             reason=reason,
             next_attempt_in_seconds=None if next_at is None else round(max(0.0, next_at - now), 3),
         )
 
-
-def _where(delivery: Delivery) -> dict[str, str | int]:
-    partition = delivery.assignment.partition
-    return {"topic": partition.topic, "partition": partition.partition, "offset": delivery.offset}
+    def _where(self, delivery: Delivery) -> dict[str, str | int]:
+        partition = delivery.assignment.partition
+        return {
+            "topic": partition.topic,
+            "partition": partition.partition,
+            "offset": delivery.offset,
+            "trace_id": self._traces.trace(delivery.record).text,
+        }

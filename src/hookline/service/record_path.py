@@ -18,9 +18,11 @@ from hookline.engine.verdicts import Answer, Outcome, Reason
 from hookline.errors import UnsendableRecord
 from hookline.http.answers import retry_after_seconds
 from hookline.http.ports import Sender
+from hookline.http.trace_context import Traces
 from hookline.kafka.ports import Source
 from hookline.service.dead_letter_writer import DeadLetterWriter
 from hookline.service.record_log import RecordLog
+from hookline.service.spans import Spans
 from hookline.settings.tree import Settings
 from hookline.telemetry.measurements import Measurements
 from hookline.telemetry.recent_deliveries import RecentDeliveries
@@ -40,7 +42,9 @@ class RecordPath:
         sender: Sender,
         dead_letters: DeadLetterWriter,
         measurements: Measurements,
+        traces: Traces,
         recent: RecentDeliveries | None = None,
+        spans: Spans | None = None,
         clock: Callable[[], float] = time.monotonic,
         wall_clock: Callable[[], float] = time.time,
     ) -> None:
@@ -50,7 +54,8 @@ class RecordPath:
         self._dead_letters = dead_letters
         self._measurements = measurements
         self._recent = recent
-        self._log = RecordLog(settings.log.each_record)
+        self._spans = spans
+        self._log = RecordLog(settings.log.each_record, traces)
         self._clock = clock
         self._wall_clock = wall_clock
         self._wall_offset = wall_clock() - clock()
@@ -85,6 +90,8 @@ class RecordPath:
                 measurements.end_to_end.observe(now + self._wall_offset - timestamp * 0.001)
             if self._recent is not None:
                 self._recent.delivered(delivery, outcome, now, self._wall_offset)
+            if self._spans is not None:
+                self._spans.delivered(delivery, outcome, now, self._wall_offset)
             if self._log.each_record:
                 self._log.delivered(delivery, outcome)
         else:
@@ -98,6 +105,8 @@ class RecordPath:
         self._engine.settle(delivery, outcome, now, asked)
         if self._recent is not None:
             self._recent.failed(delivery, outcome, now, self._wall_offset)
+        if self._spans is not None:
+            self._spans.failed(delivery, outcome, now, self._wall_offset)
         self._log.failed(delivery, next_attempt_at(self._engine, delivery), now)
 
     def pump(self, now: float) -> None:

@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import Field, SecretStr
 
-from hookline.settings.addresses import ListenAddress
+from hookline.settings.addresses import HttpUrl, ListenAddress
 from hookline.settings.patterns import Pattern
 from hookline.settings.section import Section
 from hookline.settings.units import DAY, PositiveDuration
@@ -59,3 +59,13 @@ class Log(Section):
     """How often one line says what happened since the last."""
     mask: bool = True
     """Whether keys, tokens and fields that look like secrets are masked."""
+
+
+class Trace(Section):
+    """Spans of deliveries and attempts for OpenTelemetry. Each request has a `traceparent` with or without."""
+
+    endpoint: HttpUrl | None = None
+    """Where spans go: the address that a collector takes OTLP over HTTP at, such as http://127.0.0.1:4318/v1/traces;
+    nothing is traced when not set. Needs the extra `otel`."""
+    sample: float = Field(default=0.01, ge=0.0, le=1.0)
+    """The share of traces that begin here to be sampled. Records that came with a trace follow their producer."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hookline.settings.deliver import Deliver
 from hookline.settings.kafka import Kafka
-from hookline.settings.operation import Console, Log
+from hookline.settings.operation import Console, Log, Trace
 from hookline.settings.policy import Bounds, Breaker, Commit, DeadLetter, Retry, Verdicts
 from hookline.settings.section import Section
 
@@ -22,3 +22,4 @@ class Settings(Section):
     dead_letter: DeadLetter = DeadLetter()
     console: Console = Console()
     log: Log = Log()
+    trace: Trace = Trace()

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from bisect import bisect_left
 from collections import Counter
+from typing import NamedTuple
 
 _STEPS = (1.0, 1.25, 1.6, 2.0, 2.5, 3.15, 4.0, 5.0, 6.3, 8.0)
 """Preferred numbers, series R10 of ISO 3: ten steps a decade, so a bucket is at most 28 % wide."""
@@ -25,13 +26,23 @@ ATTEMPT_BOUNDS_SECONDS = duration_bounds(0.0005, 60.0)
 END_TO_END_BOUNDS_SECONDS = duration_bounds(0.001, 3600.0)
 
 
+class Exemplar(NamedTuple):
+    """One duration of a bucket, with the trace that it is part of and when it was counted."""
+
+    seconds: float
+    trace_id: str
+    at: float
+
+
 class Histogram:
     """Counts durations by bucket; a bucket holds what is at most its upper bound, as in Prometheus."""
 
-    __slots__ = ("_bounds", "_counts", "sum_seconds")
+    __slots__ = ("_bounds", "_counts", "exemplars", "sum_seconds")
 
     def __init__(self, bounds_seconds: tuple[float, ...]) -> None:
         self._bounds = bounds_seconds
+        self.exemplars: dict[float, Exemplar] = {}
+        """The latest of each bucket that has one, by its upper bound."""
         self._counts = [0] * (len(bounds_seconds) + 1)
         self.sum_seconds = 0.0
 
@@ -45,6 +56,12 @@ class Histogram:
             seconds = 0.0
         self._counts[bisect_left(self._bounds, seconds)] += 1
         self.sum_seconds += seconds
+
+    def exemplify(self, seconds: float, trace_id: str, at: float) -> None:
+        """Remember the trace of a duration that was counted; `at` is seconds since 1970."""
+        place = bisect_left(self._bounds, max(0.0, seconds))
+        bound = self._bounds[place] if place < len(self._bounds) else math.inf
+        self.exemplars[bound] = Exemplar(seconds, trace_id, at)
 
     @property
     def count(self) -> int:

@@ -14,6 +14,7 @@ from typing import Protocol
 from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
+from prometheus_client.samples import Exemplar, Timestamp
 
 from hookline.engine.status import Counts, DestinationState, EngineStatus, LimitReason, PartitionStatus, SettledAs
 from hookline.engine.verdicts import STATUS_WORDS, FailureKind, Reason
@@ -301,5 +302,13 @@ def _counters(name: str, meaning: str, label: str, values: Mapping[str, int]) ->
 
 
 def _histogram(name: str, meaning: str, histogram: Histogram) -> Metric:
-    buckets = [("+Inf" if math.isinf(bound) else str(bound), count) for bound, count in histogram.buckets()]
+    buckets: list[tuple[str, float] | tuple[str, float, Exemplar]] = []
+    for bound, count in histogram.buckets():
+        name_of_bound = "+Inf" if math.isinf(bound) else str(bound)
+        known = histogram.exemplars.get(bound)
+        if known is None:
+            buckets.append((name_of_bound, count))
+        else:
+            exemplar = Exemplar({"trace_id": known.trace_id}, known.seconds, Timestamp(known.at, 0))
+            buckets.append((name_of_bound, count, exemplar))
     return HistogramMetricFamily(f"hookline_{name}", meaning, buckets=buckets, sum_value=histogram.sum_seconds)

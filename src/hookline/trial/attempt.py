@@ -14,6 +14,7 @@ from hookline.engine.verdicts import Outcome, Verdict
 from hookline.http.adapters import make_sender
 from hookline.http.identity import Identity
 from hookline.http.requests import request_parts
+from hookline.http.trace_context import Traces
 from hookline.service.engine_options import engine_options
 from hookline.settings.tree import Settings
 from hookline.telemetry.masking import MASK, is_secret_name
@@ -47,7 +48,7 @@ class Trial(NamedTuple):
 
 def shown_request(settings: Settings, record: Record) -> RequestShown:
     """The request that would be made; raises `UnsendableRecord` when none can be, and `SettingsError`."""
-    identity = Identity(settings.deliver, random.Random())
+    identity = Identity(settings.deliver, Traces(random.Random()))
     identity.load()
     parts = request_parts(identity.template.request(_delivery(settings, record)))
     auth = settings.deliver.auth

@@ -1,0 +1,1 @@
+"""Spans of deliveries for OpenTelemetry, which is an extra."""
