@@ -65,6 +65,8 @@ class Console:
 
 @asynccontextmanager
 async def two_workers(broker: KafkaBroker, receiver: Receiver, folder: Path, topic: str) -> AsyncIterator[Console]:
+    """The console of two workers that have two partitions each, and then records to deliver."""
+    await create_topic(broker.bootstrap, topic)
     more = {
         "kafka.session_timeout": "6s",
         "deliver.drain_timeout": "3s",
@@ -79,24 +81,22 @@ async def two_workers(broker: KafkaBroker, receiver: Receiver, folder: Path, top
         (console,) = await logged(folder, "console_started", 1)
         headers = {"Authorization": f"Bearer {TOKEN}"}
         async with aiohttp.ClientSession(headers=headers) as session:
-            yield Console(console["url"], session)
+            asked = Console(console["url"], session)
+            # The first to join has all partitions until the other one does.
+            await asked.until("/partitions", lambda it: [p["worker"] for p in it["partitions"]].count(0) == 2)
+            await asked.until("/status", lambda it: it["partitions"] == 4)
+            await fill_topic(broker.bootstrap, topic, RECORDS)
+            yield asked
         assert await terminated(process) == 0
-
-
-async def filled(broker: KafkaBroker, topic: str, records: int = RECORDS) -> None:
-    await create_topic(broker.bootstrap, topic)
-    await fill_topic(broker.bootstrap, topic, records)
 
 
 async def test_one_console_tells_of_all_workers_and_of_the_group(kafka_broker: KafkaBroker, tmp_path: Path) -> None:
     topic = new_topic()
-    await filled(kafka_broker, topic)
     async with Receiver() as receiver, two_workers(kafka_broker, receiver, tmp_path, topic) as console:
         await receiver.received(RECORDS)
-        status = await console.until(
-            "/status", lambda it: it["totals"]["delivered"] >= RECORDS and it["lag_records"] == 0
+        await console.until(
+            "/status", lambda it: it["healthy"] and it["totals"]["delivered"] >= RECORDS and it["lag_records"] == 0
         )
-        assert (status["healthy"], status["partitions"]) == (True, 4)
         partitions = await console.until("/partitions", lambda it: {p["worker"] for p in it["partitions"]} == {0, 1})
         assert [each["partition"] for each in partitions["partitions"]] == [0, 1, 2, 3]
         members = await console.get("/members")
@@ -119,7 +119,6 @@ async def test_one_console_tells_of_all_workers_and_of_the_group(kafka_broker: K
 
 async def test_changes_reach_the_worker_that_they_are_meant_for(kafka_broker: KafkaBroker, tmp_path: Path) -> None:
     topic = new_topic()
-    await filled(kafka_broker, topic)
 
     async def broken(body: dict[str, int]) -> web.Response | None:
         return web.Response(status=500, text="not now") if body["sequence"] == 0 else None
@@ -177,7 +176,6 @@ async def test_a_worker_that_does_not_answer_is_named_and_the_others_still_tell(
     kafka_broker: KafkaBroker, tmp_path: Path
 ) -> None:
     topic = new_topic()
-    await filled(kafka_broker, topic)
     async with Receiver() as receiver, two_workers(kafka_broker, receiver, tmp_path, topic) as console:
         members = await console.until("/members", lambda it: [w["partitions"] for w in it["workers"]] == [2, 2])
         os.kill(members["workers"][1]["pid"], signal.SIGSTOP)
@@ -195,9 +193,8 @@ async def test_a_worker_that_does_not_answer_is_named_and_the_others_still_tell(
 
 async def test_commands_ask_a_process_with_workers_as_any_other(kafka_broker: KafkaBroker, tmp_path: Path) -> None:
     topic = new_topic()
-    await filled(kafka_broker, topic)
     async with Receiver() as receiver, two_workers(kafka_broker, receiver, tmp_path, topic) as console:
-        await console.until("/status", lambda it: it["lag_records"] == 0 and it["partitions"] == 4)
+        await console.until("/status", lambda it: it["totals"]["delivered"] >= RECORDS)
 
         async def said(*arguments: str) -> str:
             command = [sys.executable, "-m", "hookline.cli.main", *arguments, "--url", console.url, "--json"]
@@ -207,7 +204,7 @@ async def test_commands_ask_a_process_with_workers_as_any_other(kafka_broker: Ka
             )
             return done.stdout
 
-        assert json.loads(await said("status"))["totals"]["delivered"] == RECORDS
+        assert json.loads(await said("status"))["totals"]["delivered"] >= RECORDS
         assert {each["worker"] for each in json.loads(await said("lag"))["partitions"]} == {0, 1}
         assert json.loads(await said("explain", "2"))["partition"] == 2
         lines = (await said("tail", "--no-follow", "--limit", "5")).splitlines()
