@@ -306,6 +306,16 @@ class HooklineAdaptive(Hookline):
     deliver_settings: ClassVar[dict[str, str]] = {"in_flight": "adaptive"}
 
 
+class HooklineSmallMap(Hookline):
+    """With offset maps so short that they are full as soon as a few keys stand."""
+
+    name = "hookline-small-map"
+    title = "Hookline, short maps"
+
+    def settings(self, task: Task) -> dict[str, dict[str, Any]]:
+        return super().settings(task) | {"commit": {"metadata_characters": 64}}
+
+
 class HooklineWorkers(Hookline):
     """Two worker processes that have as many requests under way together as one has alone."""
 
@@ -330,6 +340,7 @@ CONTENDERS: dict[str, Contender] = {
         HooklineAiohttp(),
         HooklineLibrdkafkaAiohttp(),
         HooklineAdaptive(),
+        HooklineSmallMap(),
         HooklineWorkers(),
         DocumentedLoop(),
         GoNetHttp(),

@@ -267,6 +267,17 @@ SCENARIOS: tuple[Scenario, ...] = (
         Difference("without", topic=TopicShape(200_000, keys=200_003)),
     ),
     Scenario(
+        name="growth-map",
+        title="offset maps that are full: 64 characters, 977 keys, one record in 100,000 takes 10 s, otherwise 5 ms",
+        topic=TopicShape(_RECORDS),
+        quick_records=0,
+        in_flight=512,
+        delay_ms=5,
+        matches=(Match("hookline", cpu_at_most=1.25),),
+        ours="hookline-small-map",
+        slow_seconds=10,
+    ),
+    Scenario(
         name="start",
         title="from starting to the first request",
         topic=TopicShape(10_000),

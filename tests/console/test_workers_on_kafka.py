@@ -152,6 +152,8 @@ async def test_changes_reach_the_worker_that_they_are_meant_for(kafka_broker: Ka
             assert "look again" in refused["reason"]
             record = {name: one[name] for name in ("topic", "partition", "offset")}
             assert (await console.post("/records/skip", record))["count"] == 1
+            letters = await console.until("/dead-letters", lambda it: bool(it["letters"]))
+            assert [letter["reason"] for letter in letters["letters"]] == ["skipped"]
             nowhere = await console.post("/records/skip", record | {"offset": 10**9}, expected=409)
             assert "not assigned" not in nowhere["reason"]
 
