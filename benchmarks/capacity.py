@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -52,17 +51,7 @@ def follow(contender: Contender, task: Task, receiver: Receiver, phases: Sequenc
     """Run a contender while the receiver goes through its phases; raises BenchmarkError when it ends before."""
     receiver.reset()
     receiver.set_capacity(phases[0].places, phases[0].seconds)
-    command = contender.command(task)
-    with (task.folder / "output.log").open("wb") as output:
-        process = subprocess.Popen(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=output,
-            cwd=task.folder,
-            env=task.environment(),
-            start_new_session=True,
-        )
+    process = contender.start(task)
     try:
         _wait_for_the_first(receiver)
         found = [_follow_one(receiver, phase) for phase in phases]

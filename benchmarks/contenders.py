@@ -90,6 +90,19 @@ class Contender(ABC):
     def version(self) -> str:
         """The version of what it is made with, for the results."""
 
+    def start(self, task: Task, log: str = "output.log") -> subprocess.Popen[bytes]:
+        """Run it in a session of its own; what it says goes to `log` in the task's folder."""
+        with Path(task.folder, log).open("wb") as output:
+            return subprocess.Popen(
+                self.command(task),
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                cwd=task.folder,
+                env=task.environment(),
+                start_new_session=True,
+            )
+
 
 def _first_line(*command: str) -> str:
     result = subprocess.run(command, capture_output=True, text=True, check=True)

@@ -94,32 +94,22 @@ def measure(contender: Contender, task: Task, receiver: Receiver) -> Measurement
     The contender is a child of its own session and is always gone afterwards.
     """
     receiver.reset()
-    command = contender.command(task)
-    with (task.folder / "output.log").open("wb") as output:
-        started_wall = time.time()
-        process = subprocess.Popen(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=output,
-            cwd=task.folder,
-            env=task.environment(),
-            start_new_session=True,
-        )
-        try:
-            before = _Surroundings.now(receiver)
-            samples, memory = _watch(process.pid, task, receiver)
-            after = _Surroundings.now(receiver)
-            attempt_p99_ms = contender.attempt_p99_ms(task)
-            if not contender.ends_itself:
-                process.send_signal(signal.SIGTERM)
-            usage, status = _wait(process)
-        except BenchmarkError as error:
-            raise BenchmarkError(f"{contender.title}: {error}\n{_tail(task.folder / 'output.log')}") from error
-        finally:
-            if process.returncode is None:
-                process.kill()
-                process.wait()
+    started_wall = time.time()
+    process = contender.start(task)
+    try:
+        before = _Surroundings.now(receiver)
+        samples, memory = _watch(process.pid, task, receiver)
+        after = _Surroundings.now(receiver)
+        attempt_p99_ms = contender.attempt_p99_ms(task)
+        if not contender.ends_itself:
+            process.send_signal(signal.SIGTERM)
+        usage, status = _wait(process)
+    except BenchmarkError as error:
+        raise BenchmarkError(f"{contender.title}: {error}\n{_tail(task.folder / 'output.log')}") from error
+    finally:
+        if process.returncode is None:
+            process.kill()
+            process.wait()
     account, latencies = receiver.account(), receiver.latencies_ms()
     steady = _steady(samples, task.records)
     foreign = (after.machine - before.machine) - (after.benchmark - before.benchmark)

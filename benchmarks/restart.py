@@ -9,7 +9,6 @@ import subprocess
 import time
 from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 
 from benchmarks.contenders import Contender, Task
 from benchmarks.errors import BenchmarkError
@@ -69,17 +68,7 @@ def measure_restart(contender: Contender, task: Task, receiver: Receiver) -> Mea
 @contextlib.contextmanager
 def _started(contender: Contender, task: Task, log: str) -> Iterator[subprocess.Popen[bytes]]:
     """Run the contender; it is killed when the context is left."""
-    command = contender.command(task)
-    with Path(task.folder, log).open("wb") as output:
-        process = subprocess.Popen(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=output,
-            cwd=task.folder,
-            env=task.environment(),
-            start_new_session=True,
-        )
+    process = contender.start(task, log)
     try:
         yield process
     finally:

@@ -15,8 +15,9 @@ from tests.cli.test_remote_commands import Running
 from tests.service.canaries import ANSWER, CONSOLE_TOKEN, ESCAPES, KEY, QUERY, SECRET_HEADER, TOKEN, VALUE
 
 from hookline.cli.main import main
-from hookline.debugging.bundle import default_name, end_of_log, without_payloads
+from hookline.debugging.bundle import Part, default_name, end_of_log, without_payloads, write_bundle
 from hookline.engine.verdicts import Answer
+from hookline.telemetry.own_secrets import OwnSecrets
 
 SECRET = {
     "HOOKLINE_CONSOLE__TOKEN": CONSOLE_TOKEN,
@@ -128,6 +129,25 @@ def test_it_is_for_its_owner_alone_and_nothing_is_overwritten(running: Running, 
     assert code == 2
     assert "is there already" in err
     assert file.read_bytes() == before
+
+
+def test_an_archive_that_can_not_be_finished_is_not_left_behind(tmp_path: Path) -> None:
+    def parts() -> Iterator[Part]:
+        yield Part("first.txt", "text")
+        raise KeyboardInterrupt
+
+    file = tmp_path / "half.tar.gz"
+    with pytest.raises(KeyboardInterrupt):
+        write_bundle(file, parts(), OwnSecrets(), datetime.now(UTC))
+    assert not file.exists()
+
+
+def test_a_log_that_can_not_be_read_is_said_and_the_rest_is_written(bundle: Bundle) -> None:
+    # Its first bytes can be asked for and not be had, as of a disk that fails.
+    code, parts, err = bundle("--url", "http://127.0.0.1:9", "--no-doctor", "--log", "/proc/self/mem")
+    assert code == 1
+    assert "log.txt: /proc/self/mem could not be read" in err
+    assert "versions.json" in parts
 
 
 def test_as_json_it_says_where_the_archive_is_and_what_is_in_it(

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from tests.simulation.logs import StoredCommit
-from tests.simulation.oracle import Tenure
+from tests.simulation.tenure import Tenure
 
 from hookline.engine.records import OffsetCommit, TopicPartition
 from hookline.errors import CommitDeferred, CommitRejected, KafkaUnavailable

@@ -16,9 +16,9 @@ from hookline.engine.status import DestinationState
 from hookline.settings.deliver import DRAIN_SHARE_OF_SESSION
 
 if TYPE_CHECKING:
-    from tests.simulation.oracle import Tenure
     from tests.simulation.process import Process
     from tests.simulation.sender import Attempt
+    from tests.simulation.tenure import Tenure
 
 _SLACK_SECONDS = 0.1
 """How much later than it is due something may be done."""

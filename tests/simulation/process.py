@@ -11,12 +11,12 @@ from unittest.mock import patch
 
 from tests.simulation.conduct import Conduct
 from tests.simulation.loop import Owner
-from tests.simulation.oracle import Tenure
 from tests.simulation.rates import Meters
 from tests.simulation.recount import look_for_idleness, recount
 from tests.simulation.sender import SimulatedSender
 from tests.simulation.sink import SimulatedSink
 from tests.simulation.source import SimulatedSource
+from tests.simulation.tenure import Tenure
 
 from hookline.engine.options import EngineOptions
 from hookline.errors import HooklineError

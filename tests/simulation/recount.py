@@ -10,8 +10,8 @@ from hookline.engine.assignment import Assignment
 from hookline.engine.status import DestinationState
 
 if TYPE_CHECKING:
-    from tests.simulation.oracle import Tenure
     from tests.simulation.process import Process
+    from tests.simulation.tenure import Tenure
 
 _IDLE_SECONDS = 0.3
 """How long a record that could be sent may have been there."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 from email.utils import formatdate
 from typing import TYPE_CHECKING, cast
 
-from tests.simulation.oracle import Tenure
 from tests.simulation.plan import Entry, Fault, chance
 from tests.simulation.source import GivenRecord
+from tests.simulation.tenure import Tenure
 
 from hookline.engine.delivery import Delivery
 from hookline.engine.verdicts import Answer, Failure, FailureKind, Outcome

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from tests.simulation.oracle import Tenure
 from tests.simulation.plan import Entry
 from tests.simulation.source import TENURE_HEADER, Mark
+from tests.simulation.tenure import Tenure
 
 from hookline.engine.records import TopicPartition
 from hookline.errors import KafkaUnavailable, WriteFailed

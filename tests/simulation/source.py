@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from tests.simulation.committing import CommitConnection
 from tests.simulation.logs import Log, StoredCommit
 from tests.simulation.mailbox import Mailbox, Message
-from tests.simulation.oracle import Tenure
 from tests.simulation.plan import Entry, chance
+from tests.simulation.tenure import Tenure
 
 from hookline.engine.records import Batch, OffsetCommit, SourceRecord, TopicPartition
 from hookline.errors import HooklineError, KafkaError, KafkaUnavailable

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 from hookline.settings.tree import Settings
 from hookline.telemetry.own_secrets import OwnSecrets
 
@@ -47,3 +49,9 @@ def test_very_short_and_empty_secrets_are_not_looked_for():
 
 def test_secrets_with_special_characters_are_taken_literally():
     assert OwnSecrets("a.c*[").redact("abc a.c*[ axc") == "abc *** axc"
+
+
+def test_a_secret_is_found_as_json_writes_it():
+    secrets = OwnSecrets('a"quoted\\päss')
+    for ascii_only in (True, False):
+        assert secrets.redact(json.dumps({"echo": 'a"quoted\\päss'}, ensure_ascii=ascii_only)) == '{"echo": "***"}'

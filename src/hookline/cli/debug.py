@@ -16,6 +16,7 @@ from hookline.cli.settings_options import loaded_settings
 
 if TYPE_CHECKING:
     from hookline.debugging.bundle import Part
+    from hookline.settings.tree import Settings
 
 
 @click.group(
@@ -77,9 +78,12 @@ def bundle(
         if log is not None and not settings.log.mask:
             problems.append("log.txt: log.mask is off, so that the log may have keys and payloads: it was left out")
         elif log is not None:
-            yield parts.end_of_log(log)
+            try:
+                yield parts.end_of_log(log)
+            except OSError as error:
+                problems.append(f"log.txt: {log} could not be read: {error.strerror or error}")
         if doctor:
-            yield parts.Part("doctor.jsonl", _examined(config))
+            yield parts.Part("doctor.jsonl", _examined(settings))
         if problems:
             yield parts.Part("problems.txt", "".join(f"{problem}\n" for problem in problems))
 
@@ -100,13 +104,11 @@ def bundle(
     return 1 if problems else 0
 
 
-def _examined(config: Path | None) -> str:
+def _examined(settings: Settings) -> str:
     """What doctor finds, a line each."""
     import uvloop
 
     from hookline.doctor.examination import examine
-
-    settings = loaded_settings(config).settings
 
     async def look() -> list[dict[str, str]]:
         return [

@@ -91,14 +91,14 @@ class WorkersBackend:
         """See `Backend.workers`."""
         asked = {worker.number: self._ask_raw(worker, "member_id") for worker in self._workers}
         members = await _answered(asked, needed=False)
-        owned = await _answered(
-            {worker.number: self._ask(worker, Partitions, "partitions") for worker in self._workers}, needed=False
+        told = await _answered(
+            {worker.number: self._ask(worker, Status, "status") for worker in self._workers}, needed=False
         )
         return [
             _worker_item(
                 worker,
                 members.get(worker.number),
-                len(owned[worker.number].partitions) if worker.number in owned else 0,
+                told[worker.number].partitions if worker.number in told else 0,
             )
             for worker in self._workers
         ]

@@ -138,17 +138,22 @@ def write_bundle(file: Path, parts: Iterable[Part], secrets: OwnSecrets, now: da
 
     A file of that name that is there already is left as it is, and `FileExistsError` raised.
     """
-    names = []
-    folder = file.name.removesuffix(".tar.gz")
     descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "wb") as stream, tarfile.open(fileobj=stream, mode="w:gz") as archive:
-        for part in parts:
-            content = _cleaned(part.text, secrets).encode(errors="replace")
-            entry = tarfile.TarInfo(f"{folder}/{part.name}")
-            entry.size, entry.mtime, entry.mode = len(content), int(now.timestamp()), 0o600
-            archive.addfile(entry, io.BytesIO(content))
-            names.append(part.name)
-    return names
+    try:
+        with os.fdopen(descriptor, "wb") as stream, tarfile.open(fileobj=stream, mode="w:gz") as archive:
+            return [_add(archive, file.name.removesuffix(".tar.gz"), part, secrets, now) for part in parts]
+    except BaseException:
+        # Half an archive would be taken for a whole one.
+        file.unlink(missing_ok=True)
+        raise
+
+
+def _add(archive: tarfile.TarFile, folder: str, part: Part, secrets: OwnSecrets, now: datetime) -> str:
+    content = _cleaned(part.text, secrets).encode(errors="replace")
+    entry = tarfile.TarInfo(f"{folder}/{part.name}")
+    entry.size, entry.mtime, entry.mode = len(content), int(now.timestamp()), 0o600
+    archive.addfile(entry, io.BytesIO(content))
+    return part.name
 
 
 def default_name(now: datetime) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -30,7 +31,7 @@ class OwnSecrets:
 
     def add(self, *values: str) -> None:
         """Remember more of them, as when a secret's file was read again; old ones stay."""
-        new = {value for value in values if len(value) >= SHORTEST_CHARACTERS} - self._values
+        new = {form for value in values if len(value) >= SHORTEST_CHARACTERS for form in _forms(value)} - self._values
         if new:
             self._values |= new
             longest_first = sorted(self._values, key=len, reverse=True)
@@ -44,6 +45,11 @@ class OwnSecrets:
     def redact_bytes(self, data: bytes) -> bytes:
         """The same for bytes, such as a service's answer."""
         return self._bytes.sub(MASK.encode(), data) if self._bytes else data
+
+
+def _forms(value: str) -> tuple[str, ...]:
+    """A secret as it is, and as JSON writes it: a quote or a letter beyond ASCII looks otherwise there."""
+    return value, json.dumps(value)[1:-1], json.dumps(value, ensure_ascii=False)[1:-1]
 
 
 def _secrets_in(value: Any, name: str = "") -> Iterator[str]:
