@@ -43,7 +43,7 @@ class Destination:
             self.engine.advance(at)
 
     def _send(self, latency: float) -> None:
-        if self.engine.ready < 500:
+        if self.engine.turns.ready < 500:
             records = [SourceRecord("sessions", 0, self._offset + n, 0, b"", b"{}", ()) for n in range(1000)]
             self._offset += 1000
             self.engine.admit(PLACE, records, self._offset, self.now)

@@ -315,7 +315,7 @@ class EngineMachine(RuleBasedStateMachine):
         self.dead_letters_begin_to_be_written()
         while self.letters:
             self._end_write(self.letters.pop(0), acknowledged=True)
-        if not self.engine.ready and not self.engine.dead_letters_due:
+        if not self.engine.turns.ready and not self.engine.dead_letters_due:
             times = self.engine.retries.next_due(), self.engine.breaker.held_until, self.engine.breaker.probe_at
             self.now = max(self.now, min((time for time in times if time is not None), default=self.now))
         self.now += 0.01

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import deque
+
 import pytest
 from tests.engine.make import DELIVERED, HERE, Simulation, record
 
@@ -165,6 +167,50 @@ def test_with_no_map_at_all_nothing_waits_for_room_in_it() -> None:
         engine.settle(delivery, DELIVERED, 1.0)
     [due] = engine.assignments.due_commits().values()
     assert due.commit == (0, "")
+
+
+def test_the_oldest_of_those_that_wait_goes_at_once_when_the_one_before_it_is_settled() -> None:
+    engine = Engine(EngineOptions(map_limit_characters=60), lambda: 0.5, 0.0)
+    engine.assignments.assign(HERE, 0, "")
+    engine.admit(HERE, [record(offset, b"%d" % offset) for offset in range(500)], 500, 0.0)
+    under_way = deque(_sent(engine, 0.0))
+    assert len(under_way) < 100
+    # No tick comes between: an answer makes room for the next.
+    delivered = 0
+    while under_way:
+        engine.settle(under_way.popleft(), DELIVERED, 0.0)
+        under_way.extend(_sent(engine, 0.0))
+        delivered += 1
+    assert delivered == 500
+
+
+def test_what_is_beside_a_settled_one_needs_no_room_and_goes_at_once() -> None:
+    engine = Engine(EngineOptions(map_limit_characters=60), lambda: 0.5, 0.0)
+    engine.assignments.assign(HERE, 0, "")
+    engine.admit(HERE, [record(offset, b"%d" % offset) for offset in range(500)], 500, 0.0)
+    under_way = deque(_sent(engine, 0.0)[1:])
+    offsets = []
+    while under_way:
+        offsets.append(under_way[0].offset)
+        engine.settle(under_way.popleft(), DELIVERED, 0.0)
+        _assert_the_map_has_all(engine)
+        under_way.extend(_sent(engine, 0.0))
+    assert sorted(offsets) == list(range(1, 500)), "all but the oldest, which is still under way"
+
+
+def test_what_waits_for_room_of_a_paused_partition_waits_until_it_is_resumed() -> None:
+    engine = Engine(EngineOptions(map_limit_characters=60), lambda: 0.5, 0.0)
+    assignment = engine.assignments.assign(HERE, 0, "")
+    engine.admit(HERE, [record(offset, b"%d" % offset) for offset in range(500)], 500, 0.0)
+    under_way = _sent(engine, 0.0)
+    assignment.halted = True
+    for delivery in under_way:
+        engine.settle(delivery, DELIVERED, 0.0)
+    engine.advance(1.0)
+    assert not _sent(engine, 1.0)
+    assignment.halted = False
+    engine.advance(2.0)
+    assert _sent(engine, 2.0)
 
 
 def test_that_records_wait_for_room_in_the_map_is_said() -> None:

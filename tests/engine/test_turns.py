@@ -86,7 +86,7 @@ def test_what_was_ready_of_a_partition_that_was_taken_away_is_not_sent() -> None
     read(engine, BUSY, 3)
     read(engine, QUIET, 2)
     engine.revoke([BUSY])
-    assert engine.ready == 2
+    assert engine.turns.ready == 2
     assert sent(engine, 2) == [QUIET, QUIET]
     assert engine.next(0.0) is None
 
@@ -112,4 +112,4 @@ def test_each_keeps_its_order_and_none_gets_two_turns_while_another_waits(
             assert since[other] < len(left)
         engine.settle(delivery, DELIVERED, 0.0)
     assert not any(left.values())
-    assert engine.ready == 0
+    assert engine.turns.ready == 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterable
 
 from hookline.engine import offset_map
 from hookline.engine.delivery import Delivery
@@ -67,7 +68,7 @@ class Assignment:
         self.progress_committed = 0
         self.map_room = 0
         self.map_reach = 0
-        self.deferred: deque[Delivery] = deque()
+        self.deferred: dict[Delivery, None] = {}
         self.ready: deque[Delivery] = deque()
 
     def has_map_room(self, capacity_bytes: int) -> bool:
@@ -94,14 +95,17 @@ class Assignment:
         makes it smaller, while a restored map may be full before anything is sent. While others are deferred, those
         that come later are too, without another look, which costs O(unsettled).
         """
-        following = delivery.following
-        if delivery is self.ledger.oldest or delivery.gap_before or (following is not None and following.gap_before):
+        if self._needs_no_map_room(delivery):
             return False
         if not self.deferred and self.has_map_room(capacity_bytes):
             self.map_room -= 1
             return False
-        self.deferred.append(delivery)
+        self.deferred[delivery] = None
         return True
+
+    def _needs_no_map_room(self, delivery: Delivery) -> bool:
+        following = delivery.following
+        return delivery is self.ledger.oldest or delivery.gap_before or (following is not None and following.gap_before)
 
     def begins_writing(self, delivery: Delivery, capacity_bytes: int) -> bool:
         """Count a dead letter as being written; False when it is deferred."""
@@ -121,13 +125,29 @@ class Assignment:
         trouble.is_being_written = False
         self.writing -= 1
 
-    def take_deferred(self, capacity_bytes: int) -> deque[Delivery]:
-        """Those that may be sent now: all when there is room again or the oldest has come to be among them."""
-        deferred = self.deferred
-        if deferred and not self.halted and (self.has_map_room(capacity_bytes) or self.ledger.oldest in deferred):
-            self.deferred = deque()
-            return deferred
-        return deque()
+    def settle_beside_deferred(self, delivery: Delivery) -> list[Delivery]:
+        """Settle one for good, and take of its two neighbours those that were deferred and need no more room now."""
+        around = (delivery.previous, delivery.following)
+        self.ledger.settle(delivery)
+        if self.halted:
+            return []
+        return self._taken([each for each in around if each is not None and each in self.deferred])
+
+    def take_deferred(self, capacity_bytes: int) -> list[Delivery]:
+        """Those that may be sent now: all when there is room again, or else those that need none. O(unsettled)."""
+        if not self.deferred or self.halted:
+            return []
+        if not self.has_map_room(capacity_bytes):
+            return self._taken(self.deferred)
+        taken = list(self.deferred)
+        self.deferred.clear()
+        return taken
+
+    def _taken(self, deferred: Iterable[Delivery]) -> list[Delivery]:
+        taken = [delivery for delivery in deferred if self._needs_no_map_room(delivery)]
+        for delivery in taken:
+            del self.deferred[delivery]
+        return taken
 
     def due_commit(self, map_format: MapFormat) -> OffsetCommit | None:
         """What should be committed, None when nothing was settled or passed over since the last acknowledged commit.

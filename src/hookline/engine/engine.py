@@ -207,7 +207,10 @@ class Engine:
 
     def _finish(self, delivery: Delivery, assignment: Assignment) -> None:
         """A delivery is settled for good."""
-        assignment.ledger.settle(delivery)
+        if assignment.deferred:
+            self._let_go(assignment.settle_beside_deferred(delivery))
+        else:
+            assignment.ledger.settle(delivery)
         assignment.progress += 1
         size, budget = delivery.size_bytes, self.budget
         assignment.held_records -= 1
@@ -215,9 +218,9 @@ class Engine:
         budget.held_records -= 1
         budget.held_bytes -= size
         self.settled_since_commit += 1
-        following = assignment.lanes.leave(delivery)
-        if following is not None:
-            self.turns.add(following)
+        next_of_lane = assignment.lanes.leave(delivery)
+        if next_of_lane is not None:
+            self.turns.add(next_of_lane)
 
     # The control plane: failures
 
@@ -339,20 +342,24 @@ class Engine:
         if self.breaker.probing and not self.in_flight and not self.turns.ready and due is not None:
             self._come_back()
         for assignment in self.assignments:
-            for delivery in reversed(assignment.take_deferred(self._map_format.capacity_bytes)):
-                if delivery.is_given_up:
-                    self._dead_letters.appendleft(delivery)
-                else:
-                    self.turns.add_first(delivery)
+            self._let_go(assignment.take_deferred(self._map_format.capacity_bytes))
         if self.options.retry.max_age and self.in_flight >= self._places:
             self._expire_ready(now)
+
+    def _let_go(self, deferred: Sequence[Delivery]) -> None:
+        """These were deferred, and go before all others now."""
+        for delivery in reversed(deferred):
+            if delivery.is_given_up:
+                self._dead_letters.appendleft(delivery)
+            else:
+                self.turns.add_first(delivery)
 
     def skip(self, delivery: Delivery, reason: Reason, detail: str, now: float) -> bool:
         """Dead-letter a delivery that waits for its turn or its next attempt; False when another one is before it."""
         if self.retries.take_all(lambda other: other is delivery):
             self.retrying -= 1
         elif delivery in delivery.assignment.deferred:
-            delivery.assignment.deferred.remove(delivery)
+            del delivery.assignment.deferred[delivery]
         elif not self.turns.remove(delivery):
             return False
         self._to_dead_letters(delivery, reason, now, detail)
@@ -379,11 +386,6 @@ class Engine:
             self._expire(delivery)
 
     # Telling
-
-    @property
-    def ready(self) -> int:
-        """How many deliveries could be sent now."""
-        return self.turns.ready
 
     @property
     def places(self) -> int:

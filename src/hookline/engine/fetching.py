@@ -12,10 +12,10 @@ def room(engine: Engine) -> int:
         return 0
     if engine.breaker.down:
         # A probe needs a record: with none at hand the destination would count as down for ever.
-        at_hand = engine.in_flight + engine.ready + len(engine.retries)
+        at_hand = engine.in_flight + engine.turns.ready + len(engine.retries)
         return engine.budget.room(1) if engine.breaker.probing and not at_hand else 0
     fetch_records = engine.options.fetch_records
-    if engine.ready >= max(2 * engine.limit, fetch_records):
+    if engine.turns.ready >= max(2 * engine.limit, fetch_records):
         return 0
     return engine.budget.room(fetch_records)
 

@@ -38,7 +38,7 @@ def engine_status(engine: Engine, now: float) -> EngineStatus:
         rate_records_per_second=None if engine.pace is None else engine.pace.records_per_second,
         rate_bytes_per_second=None if engine.pace is None else engine.pace.bytes_per_second,
         rate_held_seconds=0.0 if engine.pace is None else engine.pace.held_seconds,
-        ready=engine.ready,
+        ready=engine.turns.ready,
         retrying=engine.retrying,
         dead_letters_pending=engine.dead_letters_due + engine.writing,
         held_records=engine.budget.held_records,
@@ -167,7 +167,7 @@ def _explain_limit(engine: Engine, now: float) -> list[str]:
     reason = limit_reason(engine)
     if reason is not LimitReason.FIXED:
         sentences.append(f"Up to {engine.limit} requests are under way at once: {_LIMIT_REASONS[reason]}.")
-    slowest = None if engine.pace is None or not engine.ready else engine.pace.slowest(now)
+    slowest = None if engine.pace is None or not engine.turns.ready else engine.pace.slowest(now)
     if slowest is not None:
         bucket, seconds = slowest
         if bucket.per_second > 0:

@@ -57,7 +57,7 @@ class Turns:
                 continue
             if assignment.halted:
                 self.ready -= len(queue)
-                assignment.deferred.extend(queue)
+                assignment.deferred.update(dict.fromkeys(queue))
                 queue.clear()
                 continue
             delivery = queue.popleft()
