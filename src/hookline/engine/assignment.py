@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
+from itertools import islice
 
 from hookline.engine import offset_map
 from hookline.engine.delivery import Delivery
@@ -77,16 +77,27 @@ class Assignment:
         What is under way can split a run in two each, which adds two lengths. So that the map fits whenever a commit is
         made, in whatever order these end, all sizes are those that it can grow to.
         """
-        ledger = self.ledger
-        reach = max(_REACH_OFFSETS_MIN, 2 * ledger.span)
+        if self._has_map_room_at_a_glance(capacity_bytes):
+            return True
+        reach = self._reach
         split_bytes = 2 * offset_map.varint_bytes(reach)
-        under_way = self.in_flight + self.writing
-        used = ledger.map_bytes_bound(under_way, reach)
-        if used + split_bytes > capacity_bytes:
-            used = ledger.map_bytes_grown(reach) + under_way * split_bytes
+        used = self.ledger.map_bytes_grown(reach) + (self.in_flight + self.writing) * split_bytes
         self.map_room = max(0, (capacity_bytes - used) // split_bytes)
-        self.map_reach = ledger.watermark + reach
         return self.map_room > 0
+
+    def _has_map_room_at_a_glance(self, capacity_bytes: int) -> bool:
+        """The same from bounds, which can say no although there is some: O(1)."""
+        reach = self._reach
+        split_bytes = 2 * offset_map.varint_bytes(reach)
+        used = self.ledger.map_bytes_bound(self.in_flight + self.writing, reach)
+        self.map_room = max(0, (capacity_bytes - used) // split_bytes)
+        self.map_reach = self.ledger.watermark + reach
+        return self.map_room > 0
+
+    @property
+    def _reach(self) -> int:
+        """How many offsets from the watermark on the map's size is reckoned for."""
+        return max(_REACH_OFFSETS_MIN, 2 * self.ledger.span)
 
     def must_wait_for_map_room(self, delivery: Delivery, capacity_bytes: int) -> bool:
         """Whether a delivery that has unsettled ones before it is deferred; asked when `map_room` is used up.
@@ -125,29 +136,37 @@ class Assignment:
         trouble.is_being_written = False
         self.writing -= 1
 
-    def settle_beside_deferred(self, delivery: Delivery) -> list[Delivery]:
-        """Settle one for good, and take of its two neighbours those that were deferred and need no more room now."""
+    def settle_beside_deferred(self, delivery: Delivery, capacity_bytes: int) -> list[Delivery]:
+        """Settle one for good; returns those that were deferred and may be sent now, as far as O(1) can tell.
+
+        These are its neighbours, which need no more room, or those that there is room for without it.
+        """
         around = (delivery.previous, delivery.following)
         self.ledger.settle(delivery)
         if self.halted:
             return []
-        return self._taken([each for each in around if each is not None and each in self.deferred])
+        taken = self._taken(
+            [each for each in around if each is not None and each in self.deferred and self._needs_no_map_room(each)]
+        )
+        if not taken and self._has_map_room_at_a_glance(capacity_bytes):
+            taken = self._taken(list(islice(self.deferred, self.map_room)))
+        return taken
 
     def take_deferred(self, capacity_bytes: int) -> list[Delivery]:
-        """Those that may be sent now: all when there is room again, or else those that need none. O(unsettled)."""
+        """Those that were deferred and may be sent now: as many as there is room for, or else those that need none.
+
+        O(unsettled).
+        """
         if not self.deferred or self.halted:
             return []
-        if not self.has_map_room(capacity_bytes):
-            return self._taken(self.deferred)
-        taken = list(self.deferred)
-        self.deferred.clear()
-        return taken
+        if self.has_map_room(capacity_bytes):
+            return self._taken(list(islice(self.deferred, self.map_room)))
+        return self._taken([delivery for delivery in self.deferred if self._needs_no_map_room(delivery)])
 
-    def _taken(self, deferred: Iterable[Delivery]) -> list[Delivery]:
-        taken = [delivery for delivery in deferred if self._needs_no_map_room(delivery)]
-        for delivery in taken:
+    def _taken(self, deferred: list[Delivery]) -> list[Delivery]:
+        for delivery in deferred:
             del self.deferred[delivery]
-        return taken
+        return deferred
 
     def due_commit(self, map_format: MapFormat) -> OffsetCommit | None:
         """What should be committed, None when nothing was settled or passed over since the last acknowledged commit.

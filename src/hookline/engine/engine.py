@@ -208,7 +208,7 @@ class Engine:
     def _finish(self, delivery: Delivery, assignment: Assignment) -> None:
         """A delivery is settled for good."""
         if assignment.deferred:
-            self._let_go(assignment.settle_beside_deferred(delivery))
+            self._let_go(assignment.settle_beside_deferred(delivery, self._map_format.capacity_bytes))
         else:
             assignment.ledger.settle(delivery)
         assignment.progress += 1
