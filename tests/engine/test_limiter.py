@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from tests.engine.simulated_link import Link, LinkRun
 
 from hookline.engine.limiter import Limiter
@@ -37,6 +38,16 @@ def test_it_finds_the_places_of_a_service():
     assert rate >= 0.95 * 800
     assert 38 <= in_flight <= 1.3 * 40
     assert changing.limiter.reason is LimitReason.QUEUEING
+
+
+@pytest.mark.parametrize("places", [9, 12, 24, 54])
+def test_it_finds_them_although_they_lie_within_one_of_its_steps(places: int):
+    changing = Changing(capacity(8, 0.02))
+    changing.goes_on(30)
+    changing.becomes(capacity(places, 0.005))
+    rate, in_flight = changing.goes_on(40)
+    assert rate >= 0.95 * places / 0.005
+    assert in_flight <= 1.3 * places
 
 
 def test_it_gives_way_when_the_service_has_half_its_places_and_comes_back_when_it_has_them_again():

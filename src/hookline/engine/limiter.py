@@ -7,7 +7,8 @@ if it brought at least half of what it could have; a step down if it cost less t
 an idea of the destination's latency without load, which changes with the destination.
 
     starting   doubles from 1 until a step does not bring enough, or something fails
-    climbing   steps of the limit's square root up; after one that did not bring enough, a wait that doubles
+    climbing   steps of the limit's square root up; after one that did not bring enough, a wait that doubles, and
+               every other time half a step, since the knee may lie within a whole one
     holding    a step of a tenth down now and then, and at once when latency has grown since the limit was found
 
 Failures that can be the destination's fault are back-pressure: when they are a twentieth of a window the limit goes
@@ -53,6 +54,7 @@ class Limiter:
         "_count",
         "_down_next",
         "_failures",
+        "_finer",
         "_full",
         "_last_at",
         "_latency_sum",
@@ -83,6 +85,8 @@ class Limiter:
         self._wait = 1
         self._waited = 0
         self._down_next = False
+        self._finer = False
+        """Whether the next step up is half as long: the one before brought too little, but may have passed a knee."""
         self._step_from = 0
         """The limit before the step that is on trial; 0 when none is."""
         self._step_rate = 0.0
@@ -136,6 +140,8 @@ class Limiter:
 
     def _decide(self, latency: float, elapsed: float, now: float) -> bool:
         busy = self._latency_sum / elapsed if elapsed > 0 else 0.0
+        # Of few answers the mean is uncertain: two standard errors are no sign that some do not come back.
+        busy *= 1.0 + 2.0 * self._error()
         bound = self._full >= _FULL_SHARE * self._count and busy >= _BUSY_SHARE * self.limit
         rate = self.limit / latency * self._successes / self._count if latency > 0 else math.inf
         self._clean = True
@@ -163,7 +169,7 @@ class Limiter:
         kept = rate >= self._rate_to_keep()
         if self.limit > before:
             if kept and bound:
-                self._down_next = False
+                self._down_next = self._finer = False
                 if self.limit >= self._ceiling:
                     self._ceiling = self._most + 1
                 if self._ceiling > self._most:
@@ -171,6 +177,7 @@ class Limiter:
                 self.reason = LimitReason.STARTING if self._starting else LimitReason.CLIMBING
                 self._settled_latency = latency
                 return self._step_either_way(rate, latency, now)
+            self._finer = not self._finer and not self._starting
             self._take_back(LimitReason.QUEUEING if bound else LimitReason.NOT_NEEDED, now)
             return True
         if kept or not bound:
@@ -204,7 +211,8 @@ class Limiter:
             return self._step(self._lower(), rate, latency, now)
         # Up to where it failed steps are free and large; to there it is only gone again after the wait.
         ceiling = self._ceiling if self._waited >= self._wait else self._ceiling - 1
-        step = max(1, round(math.sqrt(self.limit)), (ceiling - self.limit) // 2 if ceiling < self._most else 0)
+        step = round(math.sqrt(self.limit) * (0.5 if self._finer else 1.0))
+        step = max(1, step, (ceiling - self.limit) // 2 if ceiling < self._most else 0)
         higher = min(self.limit * 2 if self._starting else self.limit + step, self._most, ceiling)
         if higher <= self.limit:
             if self.limit == self._most:
