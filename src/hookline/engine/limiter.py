@@ -3,7 +3,7 @@
 The limit climbs while more requests under way bring more deliveries, and falls when fewer bring as many. Since as many
 requests are under way as the limit allows, deliveries a second are limit ÷ latency (Little's law), so latencies of
 successes are all that is measured, over windows of requests that were sent under the present limit. A step up is kept
-if it brought at least half of what it could have; a step down if it cost less than half of that. So nothing depends on
+if it brought at least two fifths of what it could have; a step down if it cost less than that. So nothing depends on
 an idea of the destination's latency without load, which changes with the destination.
 
     starting   doubles from 1 until a step does not bring enough, or something fails
@@ -32,7 +32,7 @@ _ROUND_TRIPS = 5.0
 """A window takes at least so many, so that its edges do not matter."""
 _GAP_OF_ROUND_TRIP = 0.125
 """Answers that come in bursts are counted by the burst: a window ends where nothing came for so long."""
-_GAIN_SHARE = 0.5
+_GAIN_SHARE = 0.4
 _FAILED_SHARE = 0.05
 _FEWEST_FAILURES = 2
 """One alone can be anything."""
