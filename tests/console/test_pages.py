@@ -137,3 +137,14 @@ async def test_without_a_token_a_page_says_that_it_is_for_looking_only(site: Sit
     _, text, _ = await site.get("/destination")
     assert "read only" in text
     assert all(" disabled" in button for button in re.findall(r"<button[^>]*data-post[^>]*>", text))
+
+
+async def test_pages_that_show_the_same_share_its_content_until_something_is_changed(guarded_site: Site) -> None:
+    first = await guarded_site.get("/audit", HX_Request="true")
+    pause = f"{guarded_site.url}/api/v1/partitions/sessions/0/pause"
+    async with guarded_site.session.post(pause, headers={"Origin": guarded_site.url}) as response:
+        assert response.status == 200, await response.text()
+    second = await guarded_site.get("/audit", HX_Request="true")
+    assert "/sessions/0/pause" not in first[1]
+    assert "/sessions/0/pause" in second[1]
+    assert second[2].headers == {**second[2].headers, "Cache-Control": "no-store"}

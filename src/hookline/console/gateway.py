@@ -14,6 +14,7 @@ from pydantic import BaseModel
 from hookline.console.access import COOKIE, Access, Identity, Role, comes_from_our_page
 from hookline.console.audit import Audit, Entry, Results
 from hookline.console.routing import Asked, Refused, Route, Router, checked
+from hookline.console.shared_fragments import SharedFragments
 from hookline.errors import HooklineError, OperationRefused
 from hookline.telemetry.masking import printable
 
@@ -39,6 +40,7 @@ class Gateway:
         self.audit = audit
         self.router = Router(list(routes))
         self._results = Results()
+        self._fragments = SharedFragments(clock)
         self._clock = clock
         self._wall_clock = wall_clock
         self._allowance = _REQUESTS_AT_ONCE
@@ -53,6 +55,10 @@ class Gateway:
             self._check_role(route, identity, request)
             if request.body_exists:
                 raise Refused(413, "A request has no body here.")
+            if route.is_shared and request.headers.get("HX-Request") == "true":
+                return await self._fragments.answer(
+                    (request.path_qs, identity.role), lambda: self._handled(route, identity, request, parameters, {})
+                )
             return await self._handled(route, identity, request, parameters, {})
         try:
             self._check_role(route, identity, request)
@@ -62,6 +68,8 @@ class Gateway:
         except (Refused, HooklineError) as error:
             self._note(route, identity, request, f"refused: {error}")
             raise
+        finally:
+            self._fragments.forget()
 
     def identify(self, request: web.BaseRequest) -> Identity:
         """Who asks."""

@@ -100,7 +100,7 @@ class Pages:
         )
 
     def _page(self, path: str, handler: Any, summary: str, **more: Any) -> Route:
-        return Route("GET", path, handler, summary, in_reference=False, **more)
+        return Route("GET", path, handler, summary, in_reference=False, is_shared=True, **more)
 
     async def _overview(self, asked: Asked) -> web.Response:
         status = await self._api.backend.status()

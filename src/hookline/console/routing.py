@@ -43,7 +43,10 @@ Handler = Callable[[Asked], Awaitable[web.StreamResponse | BaseModel]]
 
 @dataclass(frozen=True)
 class Route:
-    """One thing that can be asked for. `query` and `body` are what a request may carry, `answer` what comes back."""
+    """One thing that can be asked for. `query` and `body` are what a request may carry, `answer` what comes back.
+
+    `is_shared` says that those who may see the same get the same, when they ask for a page's content within a second.
+    """
 
     method: str
     path: str
@@ -54,6 +57,7 @@ class Route:
     body: type[BaseModel] | None = None
     answer: type[BaseModel] | None = None
     in_reference: bool = True
+    is_shared: bool = False
 
     @cached_property
     def parameters(self) -> list[str]:
