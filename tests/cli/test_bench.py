@@ -101,7 +101,7 @@ async def test_a_service_that_fails_ends_it_early_with_5_and_no_advice() -> None
 def test_nobody_is_put_under_load_unasked() -> None:
     result = hookline("bench", "--deliver.url", "http://127.0.0.1:1/check")
     assert result.returncode == 2
-    assert "add --yes" in result.stderr
+    assert "Say --yes" in result.stderr
 
 
 @pytest.mark.kafka

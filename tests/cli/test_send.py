@@ -70,7 +70,7 @@ async def test_nothing_is_sent_without_yes_or_with_dry_run(file: str) -> None:
         refused = await send(file)
         code, out, _ = await send(file, "--dry-run", "--json")
     assert answering.requests == []
-    assert (refused[0], "--yes sends it" in refused[2]) == (1, True)
+    assert (refused[0], "Say --yes" in refused[2]) == (2, True)
     document: Any = json.loads(out)
     assert (code, document["answer"]) == (0, None)
     assert document["request"]["headers"]["Authorization"] == "***"

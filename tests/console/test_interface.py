@@ -240,6 +240,29 @@ async def test_a_request_that_is_repeated_with_its_key_changes_nothing_again(gua
     assert (await guarded.browser.post("/api/v1/retry", {"count": 1}, Idempotency_Key="twice"))[0] == 409
 
 
+async def test_a_key_that_comes_with_another_body_is_refused(guarded: Console) -> None:
+    guarded.browser.token = OPERATE
+    record = {"topic": "sessions", "partition": 0, "offset": 0}
+    guarded.standing.read(b"a")
+    guarded.standing.answer(Answer(503))
+    assert (await guarded.browser.post("/api/v1/records/retry", record, Idempotency_Key="once"))[0] == 200
+    other = await guarded.browser.post("/api/v1/records/retry", record | {"offset": 1}, Idempotency_Key="once")
+    assert other[0] == 422
+    assert "a new request has a new key" in other[1]["reason"]
+
+
+async def test_what_strangers_try_pushes_no_change_out_of_the_audit(guarded: Console) -> None:
+    guarded.browser.token = ADMIN
+    await guarded.browser.post("/api/v1/destination/pause")
+    guarded.browser.token = ""
+    for _ in range(150):
+        await guarded.browser.post("/api/v1/session", {"token": "guess"}, Sec_Fetch_Site="same-origin")
+    guarded.browser.token = ADMIN
+    entries = (await guarded.browser.get("/api/v1/audit?limit=500"))["entries"]
+    assert len(entries) == 101
+    assert entries[-1]["action"] == "pause_destination"
+
+
 async def test_every_change_is_audited_and_so_is_every_refusal(guarded: Console) -> None:
     guarded.browser.token = VIEW
     await guarded.browser.post("/api/v1/destination/pause")
@@ -295,6 +318,32 @@ async def test_wrong_tokens_do_not_lock_out_who_has_a_right_one(guarded: Console
     assert (statuses[0], statuses[-1]) == (401, 429)
     guarded.browser.token = VIEW
     assert (await guarded.browser.ask("GET", "/api/v1/status"))[0] == 200
+
+
+async def test_who_has_no_token_uses_up_nothing_of_those_who_have_one(guarded: Console) -> None:
+    statuses = {(await guarded.browser.ask("GET", "/api/v1/status"))[0] for _ in range(260)}
+    assert statuses == {401, 429}
+    guarded.browser.token = VIEW
+    assert (await guarded.browser.ask("GET", "/api/v1/status"))[0] == 200
+
+
+async def test_a_wrong_token_is_refused_even_where_none_is_needed(guarded: Console) -> None:
+    assert (await guarded.browser.ask("GET", "/api/v1/me"))[0] == 200
+    guarded.browser.token = "Bearer guess"
+    assert (await guarded.browser.ask("GET", "/api/v1/me"))[0] == 401
+
+
+async def test_a_partition_that_an_operator_paused_is_what_the_status_tells(
+    guarded: Console, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(guarded.standing.service, "readiness", lambda: (True, ""))
+    guarded.browser.token = OPERATE
+    assert (await guarded.browser.post("/api/v1/partitions/sessions/0/pause"))[0] == 200
+    status = await guarded.browser.get("/api/v1/status")
+    assert not status["healthy"]
+    assert status["sentence"].startswith("An operator paused sessions-0: nothing of it is sent.")
+    explanation = await guarded.browser.get("/api/v1/partitions/sessions/0/explain")
+    assert not any("waits for records" in sentence for sentence in explanation["sentences"])
 
 
 @pytest.mark.parametrize(

@@ -199,6 +199,22 @@ async def test_a_client_that_does_not_read_its_answers_is_dropped(service, monke
         await console.stop()
 
 
+async def test_a_client_that_does_not_finish_the_head_of_its_request_is_dropped(service, monkeypatch):
+    monkeypatch.setattr(server, "_READ_TIMEOUT_SECONDS", 0.2)
+    monkeypatch.setattr(server, "_SWEEP_SECONDS", 0.05)
+    console = ConsoleServer(service, make_registry(service), Console(listen="127.0.0.1:0"))
+    await console.start()
+    try:
+        client = Client(console.url)
+        reader, writer = await client.connect()
+        writer.write(b"GET /healthz/live HTTP/1.1\r\nHost: loc")
+        assert await closed(reader)
+        writer.close()
+        assert (await client.get("/healthz/live")).status == 200
+    finally:
+        await console.stop()
+
+
 async def test_a_failure_within_is_told_to_the_log_and_not_to_whoever_asked(client, service, caplog):
     service.failure = RuntimeError(f"password={CANARY}")
     response = await client.get("/metrics")

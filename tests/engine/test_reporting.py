@@ -34,7 +34,7 @@ def test_the_record_that_holds_the_watermark_is_named_with_what_it_waits_for() -
     simulation.run(0.1, lambda _: DELIVERED)
     assert "attempt 1 is under way for 0.0 s" in told(simulation)
     simulation.run(0.1, lambda each: Answer(500) if each.offset == 0 else DELIVERED)
-    assert "it failed 1 times, lastly status 500, and is tried again in 4.0 s" in told(simulation)
+    assert "it failed once, lastly status 500, and is tried again in 4.0 s" in told(simulation)
 
 
 def test_a_dead_letter_that_is_not_acknowledged_is_told_with_its_reason() -> None:
@@ -55,6 +55,20 @@ def test_a_destination_that_is_down_comes_first_and_says_when_it_is_tried() -> N
     assert second == "One record is tried in 1.0 s."
     status = engine_status(simulation.engine, simulation.now)
     assert (status.destination, status.held_records) == (DestinationState.OPEN, 100)
+
+
+def test_while_the_destination_is_down_what_failed_counts_as_retrying_and_is_told() -> None:
+    simulation = Simulation()
+    simulation.read_keys(100)
+    simulation.run(20.0, lambda _: Failure(FailureKind.CONNECTION_REFUSED))
+    tried = sum(each.trouble is not None for each in simulation.assignment.ledger.deliveries())
+    assert simulation.engine.turns.ready, "some are due, and kept back"
+    in_flight = simulation.engine.in_flight
+    assert engine_status(simulation.engine, simulation.now).retrying in range(tried - in_flight, tried + 1)
+    waiting = simulation.engine.turns.take()
+    assert waiting is not None
+    simulation.engine.turns.add_first(waiting)
+    assert waiting.trouble is None or "connection_refused" in told(simulation)
 
 
 def test_a_destination_that_asked_to_wait_is_told_as_held() -> None:

@@ -24,8 +24,11 @@ class NoRecords:
     def member_id(self) -> str | None:
         return None
 
+    def __init__(self) -> None:
+        self.end: int | None = None
+
     def end_offset(self, partition: TopicPartition) -> int | None:
-        return None
+        return self.end
 
 
 class WatchedProcess:
@@ -36,7 +39,8 @@ class WatchedProcess:
         self.now = 100.0
         self.engine = Engine(EngineOptions(), lambda: 0.5, self.now)
         measurements = Measurements()
-        source: Any = NoRecords()
+        self.source = NoRecords()
+        source: Any = self.source
         standstill = Standstill(self.engine, source, measurements, self.clock)
         self.watch = Watch(Settings(), self.engine, source, measurements, Insight(), standstill, self.clock, self.clock)
 
@@ -66,3 +70,19 @@ def test_that_the_group_gives_no_partitions_is_said_once_each_time(caplog: pytes
     process.engine.assignments.remove(HERE)
     process.pass_time(30)
     assert said() == 2
+
+
+def test_what_is_not_read_yet_is_behind_for_as_long_as_it_is_known_of() -> None:
+    process = WatchedProcess()
+    process.engine.assignments.assign(HERE, 0, "")
+    assert process.watch.lag() == {HERE: (None, None)}
+    process.source.end = 0
+    assert process.watch.lag() == {HERE: (0, 0.0)}
+    process.source.end = 8
+    assert process.watch.lag() == {HERE: (8, 0.0)}
+    process.now += 30
+    assert process.watch.lag() == {HERE: (8, 30.0)}
+    process.source.end = 0
+    process.watch.lag()
+    process.source.end = 2
+    assert process.watch.lag() == {HERE: (2, 0.0)}

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from hookline.cli.confirmation import confirm
 from hookline.cli.error_context import errors_located
 from hookline.cli.remote import table
 from hookline.cli.settings_options import SettingsCommand, loaded_settings
@@ -102,11 +103,8 @@ def bench(
         + (f"with values of {', '.join(loaded.settings.kafka.topics)}." if from_topic else "with made records."),
         err=True,
     )
-    if not yes:
-        if not sys.stdin.isatty():
-            raise click.UsageError("Nobody is there to be asked: add --yes if that service may be put under load.")
-        click.confirm("Begin?", abort=True, err=True)
     with errors_located(loaded):
+        confirm("May that service be put under load?", yes=yes)
         chosen = partial(_from_topics, loaded.settings, sample) if from_topic else partial(_made, size, sample)
         levels = _run(loaded.settings, chosen, most=most, seconds=seconds, requests_max=requests)
     if as_json or not sys.stdout.isatty():

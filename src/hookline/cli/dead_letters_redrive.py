@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from hookline.cli.confirmation import confirm
 from hookline.cli.dead_letters_options import DeadLettersCommand, Meant
 from hookline.cli.dead_letters_output import counted
 from hookline.cli.dead_letters_running import interruptibly, run_command
+from hookline.cli.error_context import errors_located
 from hookline.dead_letters.plan import SKIP_TEXTS, RedrivePlan, Target
 from hookline.dead_letters.reading import DeadLetterReader, opened_access, rules_of
 from hookline.settings.units import seconds
@@ -55,6 +57,7 @@ def _patience(_context: click.Context, _option: click.Parameter, value: str) -> 
 )
 @click.option("--rate", type=click.FloatRange(0, 1_000_000, min_open=True), help="At most so many records a second.")
 @click.option("--dry-run", is_flag=True, help="Only say what would be redriven, and what skipped and why.")
+@click.option("--yes", is_flag=True, help="Do not ask, which is done at a terminal for more than one.")
 @click.option("--again", is_flag=True, help="Also those that were redriven before.")
 @click.option("--quarantined", is_flag=True, help="Also those that failed after dead_letter.max_redrives redrives.")
 @click.option(
@@ -71,6 +74,7 @@ def redrive(
     target: str,
     rate: float | None,
     dry_run: bool,
+    yes: bool,
     again: bool,
     quarantined: bool,
     patience: float,
@@ -94,23 +98,35 @@ def redrive(
         raise click.UsageError("--all and filters exclude each other.")
     as_json = as_json or not sys.stdout.isatty()
 
-    async def work() -> int:
-        codes = []
+    async def look() -> list[RedrivePlan]:
         async with opened_access(meant.settings) as access:
             rules = await rules_of(
                 meant.settings, access, Target(target), meant.chosen, again=again, quarantined=quarantined
             )
             reader = DeadLetterReader(access, meant.settings)
-            # All are looked at before anything is sent.
-            for plan in [await reader.plan(await reader.survey(topic), rules) for topic in meant.topics]:
-                if dry_run:
-                    _print_plan(plan, as_json=as_json)
-                    continue
+            return [await reader.plan(await reader.survey(topic), rules) for topic in meant.topics]
+
+    async def work() -> int:
+        codes = []
+        async with opened_access(meant.settings) as access:
+            for plan in plans:
                 codes.append(await _redrive(meant, plan, access, rate, patience, as_json=as_json))
                 if codes[-1] == _INTERRUPTED:
                     break
         return max(codes, default=0)
 
+    # All are looked at before anything is sent.
+    plans = run_command(meant, look())
+    for plan in plans:
+        if dry_run or not as_json:
+            _print_plan(plan, as_json=as_json, err=not dry_run)
+    if dry_run:
+        return 0
+    count = sum(plan.count for plan in plans)
+    # Programs say what they mean; somebody at a terminal may have meant fewer.
+    if count > 1 and sys.stdin.isatty():
+        with errors_located(meant.loaded):
+            confirm(f"Send these {counted(count)} again?", yes=yes)
     return run_command(meant, work())
 
 
@@ -119,8 +135,6 @@ async def _redrive(
 ) -> int:
     from hookline.dead_letters.redrive import Redrive
 
-    if not as_json:
-        click.echo("\n".join(plan_text(plan)), err=True)
     with _progress(plan) as tell:
         running = Redrive(meant.settings, plan, access, rate=rate, patience_seconds=patience, on_progress=tell)
         result = await interruptibly(running.run(), running.cancel)
@@ -170,8 +184,8 @@ class _progress:  # noqa: N801 - used like a function
             click.echo(json.dumps({**line, "trouble": progress.trouble}), err=True)
 
 
-def _print_plan(plan: RedrivePlan, *, as_json: bool) -> None:
-    click.echo(json.dumps(plan_json(plan, dry_run=True)) if as_json else "\n".join(plan_text(plan)))
+def _print_plan(plan: RedrivePlan, *, as_json: bool, err: bool) -> None:
+    click.echo(json.dumps(plan_json(plan, dry_run=True)) if as_json else "\n".join(plan_text(plan)), err=err)
 
 
 def plan_text(plan: RedrivePlan) -> Iterator[str]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from hookline.cli.confirmation import confirm
 from hookline.cli.settings_options import SettingsCommand, loaded_settings
 from hookline.engine.records import Record, SourceRecord, TopicPartition
 from hookline.engine.verdicts import Answer, Verdict
@@ -61,6 +62,7 @@ def send(
     import uvloop
 
     from hookline.cli.error_context import errors_located
+    from hookline.settings.written import shown_url
     from hookline.telemetry.logs import configure_logging
     from hookline.telemetry.own_secrets import OwnSecrets
     from hookline.trial.attempt import attempt, shown_request
@@ -86,8 +88,7 @@ def send(
             if as_json:
                 click.echo(json.dumps({"request": _request_json(request), "answer": None}))
             return 0
-        if not yes and not _confirmed(settings):
-            raise OperationRefused("nothing was sent: --yes sends it")
+        confirm(f"Send it to {shown_url(settings.deliver.url)}?", yes=yes)
         trial = uvloop.run(attempt(settings, record))
     if as_json:
         click.echo(json.dumps({"request": _request_json(request), "answer": _trial_json(trial)}))
@@ -119,14 +120,6 @@ async def _of_kafka(settings: Settings, place: str) -> Record:
                 if record.offset == offset:
                     return record
     raise OperationRefused(f"{place} is not there: the partition has offsets {first} to {end - 1}")
-
-
-def _confirmed(settings: Settings) -> bool:
-    from hookline.settings.written import shown_url
-
-    if not sys.stdin.isatty():
-        return False
-    return click.confirm(f"Send it to {shown_url(settings.deliver.url)}?", err=True)
 
 
 def _show_request(settings: Settings, request: RequestShown) -> None:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Any
 
 import click
 
+from hookline.cli.confirmation import confirm
 from hookline.cli.remote import RemoteCommand, console_client, the_partition, write_json
 from hookline.console.client import ConsoleClient, partition_path
 
@@ -35,7 +35,7 @@ def pause(
     """
     client = console_client(config, url)
     path, what = _target(client, partition, destination)
-    _confirm(f"Pause {what}?", yes)
+    confirm(f"Pause {what}?", yes=yes)
     _told(client.post(f"{path}/pause"), as_json)
 
 
@@ -85,7 +85,7 @@ def retry(
         if not waiting["count"]:
             _told(waiting, as_json)
             return
-        _confirm(f"{waiting['count']} records wait for their next attempt. Try them all now?", yes)
+        confirm(f"{waiting['count']} records wait for their next attempt. Try them all now?", yes=yes)
         _told(client.post("/retry", {"count": waiting["count"]}), as_json)
         return
     _told(client.post("/records/retry", _record(client, partition, offset)), as_json)
@@ -104,7 +104,7 @@ def skip(config: Path | None, url: str | None, as_json: bool, partition: str, of
     """Send a record to the dead letters instead of trying it again."""
     client = console_client(config, url)
     record = _record(client, partition, offset)
-    _confirm(f"Send 1 record, {record['topic']}-{record['partition']} offset {offset}, to the dead letters?", yes)
+    confirm(f"Send 1 record, {record['topic']}-{record['partition']} offset {offset}, to the dead letters?", yes=yes)
     _told(client.post("/records/skip", record), as_json)
 
 
@@ -122,14 +122,6 @@ def _record(client: ConsoleClient, partition: str | None, offset: int | None) ->
         raise click.UsageError("Name a PARTITION and an OFFSET, or say --all.")
     topic, number = the_partition(client, partition)
     return {"topic": topic, "partition": number, "offset": offset}
-
-
-def _confirm(question: str, yes: bool) -> None:
-    if yes:
-        return
-    if not sys.stdin.isatty():
-        raise click.UsageError(f"{question} Say --yes, as nobody can be asked here.")
-    click.confirm(question, abort=True, err=True)
 
 
 def _told(done: dict[str, Any], as_json: bool) -> None:

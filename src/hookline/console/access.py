@@ -113,6 +113,11 @@ class Access:
         return found
 
 
+def gives_token(headers: Mapping[str, str]) -> bool:
+    """Whether a request has a token with it, right or wrong."""
+    return headers.get("Authorization", "").lower().startswith("bearer ")
+
+
 def comes_from_our_page(headers: Mapping[str, str]) -> bool:
     """Whether a request that changes something may be acted upon, as far as its origin goes.
 
@@ -126,7 +131,7 @@ def comes_from_our_page(headers: Mapping[str, str]) -> bool:
     origin = headers.get("Origin")
     if origin is not None:
         return urlsplit(origin).netloc.lower() == headers.get("Host", "").lower()
-    return site is not None or headers.get("Authorization", "").lower().startswith("bearer ")
+    return site is not None or gives_token(headers)
 
 
 def _bytes(token: SecretStr) -> bytes:

@@ -71,7 +71,8 @@ def _item(trace: Trace, shown: MaskRules | None) -> dict[str, object]:
         "topic": trace.partition.topic,
         "partition": trace.partition.partition,
         "offset": trace.offset,
-        "key": key_text(trace.key, shown),
+        # Of a long key the beginning is remembered.
+        "key": key_text(trace.key, shown) + ("…" if trace.key_digest and shown else ""),
         "state": trace.state.value,
         "reason": trace.reason,
         "status": None if last is None else last.status,

@@ -11,8 +11,8 @@ from typing import Any
 from aiohttp import web
 from pydantic import BaseModel
 
-from hookline.console.access import COOKIE, Access, Identity, Role, comes_from_our_page
-from hookline.console.audit import Audit, Entry, Results
+from hookline.console.access import COOKIE, Access, Identity, Role, comes_from_our_page, gives_token
+from hookline.console.audit import Audit, Entry, Result, Results
 from hookline.console.routing import Asked, Refused, Route, Router, checked
 from hookline.console.shared_fragments import SharedFragments
 from hookline.errors import HooklineError, OperationRefused
@@ -43,14 +43,16 @@ class Gateway:
         self._fragments = SharedFragments(clock)
         self._clock = clock
         self._wall_clock = wall_clock
-        self._allowance = _REQUESTS_AT_ONCE
-        self._allowed_at = clock()
+        self._known = _Allowance(_REQUESTS_PER_SECOND, _REQUESTS_AT_ONCE, clock())
+        self._strangers = _Allowance(_REQUESTS_PER_SECOND, _REQUESTS_AT_ONCE, clock())
 
     async def answer(self, request: web.BaseRequest) -> web.StreamResponse:
         """The answer; raises `Refused` with what is wrong."""
-        self._limit_rate()
-        route, parameters = self.router.find(request.method, request.path)
         identity = self.identify(request)
+        self._limit_rate(identity)
+        if identity.role is Role.NOBODY and gives_token(request.headers):
+            raise self._who_are_you()
+        route, parameters = self.router.find(request.method, request.path)
         if not route.changes:
             self._check_role(route, identity, request)
             if request.body_exists:
@@ -83,10 +85,13 @@ class Gateway:
                 403, "The console is for looking only: it has no token. The setting console.token gives it one."
             )
         if identity.role is Role.NOBODY:
-            if self.access.is_guessed_at(self._clock()):
-                raise Refused(429, "Too many wrong tokens were given. Wait a minute.")
-            raise Refused(401, "Give a token: Authorization: Bearer TOKEN, or log in.")
+            raise self._who_are_you()
         raise Refused(403, f"This needs the role {route.role.word}; you have {identity.role.word}.")
+
+    def _who_are_you(self) -> Refused:
+        if self.access.is_guessed_at(self._clock()):
+            return Refused(429, "Too many wrong tokens were given. Wait a minute.")
+        return Refused(401, "Give a token: Authorization: Bearer TOKEN, or log in.")
 
     async def _changed(
         self, route: Route, identity: Identity, request: web.BaseRequest, parameters: Mapping[str, str]
@@ -95,16 +100,18 @@ class Gateway:
         if len(key) > _KEY_CHARACTERS:
             raise Refused(400, f"An Idempotency-Key has at most {_KEY_CHARACTERS} characters.")
         place = f"{request.method} {request.path} {key}" if key else ""
+        body = await _json_body(request)
         known = self._results.find(identity.name, place)
         if known is not None:
-            return web.json_response(known[1], status=known[0], headers={"Idempotent-Replayed": "true"})
-        body = await _json_body(request)
+            if known.asked != body:
+                raise Refused(422, "This Idempotency-Key came with another body before: a new request has a new key.")
+            return web.json_response(known.answer, status=known.status, headers={"Idempotent-Replayed": "true"})
         response = await self._handled(route, identity, request, parameters, body)
         result = "done"
         if isinstance(response, web.Response) and response.content_type == "application/json":
             document = json.loads(response.text or "{}")
             result = str(document.get("result", result))
-            self._results.keep(identity.name, place, response.status, document)
+            self._results.keep(identity.name, place, Result(body, response.status, document))
         self._note(route, identity, request, result)
         return response
 
@@ -130,16 +137,31 @@ class Gateway:
         source = request.remote or "?"
         action = route.handler.__name__.strip("_")
         self.audit.note(
-            Entry(self._wall_clock(), identity.name, source, action, printable(request.path)[:300], printable(result))
+            Entry(self._wall_clock(), identity.name, source, action, printable(request.path)[:300], printable(result)),
+            by_a_stranger=identity.role is Role.NOBODY and result.startswith("refused"),
         )
 
-    def _limit_rate(self) -> None:
-        now = self._clock()
-        refilled = self._allowance + (now - self._allowed_at) * _REQUESTS_PER_SECOND
-        self._allowance, self._allowed_at = min(_REQUESTS_AT_ONCE, refilled), now
-        if self._allowance < 1.0:
-            raise Refused(429, "Too many requests at once; the console answers 50 a second.")
-        self._allowance -= 1.0
+    def _limit_rate(self, identity: Identity) -> None:
+        # Who has no token uses up nothing of those who have one.
+        allowance = self._strangers if identity.role is Role.NOBODY else self._known
+        if not allowance.take(self._clock()):
+            raise Refused(429, f"Too many requests at once; the console answers {allowance.per_second:g} a second.")
+
+
+class _Allowance:
+    """Requests that are answered: `at_once` of them, and `per_second` more each second."""
+
+    def __init__(self, per_second: float, at_once: float, now: float) -> None:
+        self.per_second = per_second
+        self._at_once = self._left = at_once
+        self._at = now
+
+    def take(self, now: float) -> bool:
+        self._left, self._at = min(self._at_once, self._left + (now - self._at) * self.per_second), now
+        if self._left < 1.0:
+            return False
+        self._left -= 1.0
+        return True
 
 
 def _single(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:

@@ -124,7 +124,7 @@ class ConsoleServer:
             raise HooklineError(_why_not(listen, error)) from error
         shown_host = f"[{host}]" if ":" in host else host
         self.url = f"http://{shown_host}:{self._listener.sockets[0].getsockname()[1]}"
-        self._sweep = loop.call_later(_SWEEP_SECONDS, self._drop_slow_readers)
+        self._sweep = loop.call_later(_SWEEP_SECONDS, self._drop_slow_ones)
         _log.info(Event.CONSOLE_STARTED, url=self.url)
 
     async def stop(self) -> None:
@@ -185,10 +185,10 @@ class ConsoleServer:
     async def _ready(self, _request: web.BaseRequest) -> web.Response:
         return health_response(*self._service.readiness())
 
-    def _drop_slow_readers(self) -> None:
+    def _drop_slow_ones(self) -> None:
         if self._server is not None:
-            self._server.drop_slow_readers()
-            self._sweep = asyncio.get_running_loop().call_later(_SWEEP_SECONDS, self._drop_slow_readers)
+            self._server.drop_slow_ones()
+            self._sweep = asyncio.get_running_loop().call_later(_SWEEP_SECONDS, self._drop_slow_ones)
 
 
 def _refusal(status: int, reason: str) -> web.Response:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from hookline.console.models import (
     ChangeItem,
     Destination,
@@ -27,6 +29,7 @@ from hookline.version import __version__
 
 _CHANGES = 10
 _ERRORS = 5
+_NAMED = 3
 _ENOUGH_GROWTH_PER_SECOND = 1.0
 
 
@@ -121,6 +124,9 @@ class Views:
             return False, f"It does not deliver: {printable(why)}."
         if engine.destination not in (DestinationState.CLOSED, DestinationState.RAMPING):
             return False, printable(mask_text(engine.destination_detail))
+        halted = [each.partition for each in self._service.engine.assignments if each.halted]
+        if halted:
+            return False, _paused(sorted(halted), lag)
         return delivering(len(engine.partitions), lag, growth, engine.retrying)
 
     def _destination(self, engine: EngineStatus) -> Destination:
@@ -196,17 +202,32 @@ class Views:
         )
 
 
+def _paused(partitions: Sequence[TopicPartition], lag: int | None) -> str:
+    names = ", ".join(map(str, partitions[:_NAMED])) + (" and others" if len(partitions) > _NAMED else "")
+    left = f" {counted(lag)} in all are still to come." if lag else ""
+    return f"An operator paused {names}: nothing of it is sent.{left}"
+
+
 def delivering(partitions: int, lag: int | None, growth: float | None, retrying: int) -> tuple[bool, str]:
     """Whether all is well, and how things are, where nothing is wrong but for what these figures tell."""
     if not partitions:
         return True, "It is a member of the group, and has no partitions: others have them all."
     if lag and growth is not None and growth > _ENOUGH_GROWTH_PER_SECOND:
-        return False, f"It falls behind: {lag:,} records, and {growth:,.0f} more each second."
+        return False, f"It falls behind: {counted(lag)}, and {growth:,.0f} more each second."
     if retrying:
-        return True, f"Records are delivered; {retrying:,} failed and are tried again."
+        return True, f"Records are delivered; {retrying:,} failed and {_are(retrying)} tried again."
     if lag:
-        return True, f"Records are delivered; {lag:,} are still to come."
+        return True, f"Records are delivered; {lag:,} {_are(lag)} still to come."
     return True, "All is delivered: it waits for records."
+
+
+def counted(records: int) -> str:
+    """So many records, in words."""
+    return f"{records:,} record{'' if records == 1 else 's'}"
+
+
+def _are(count: int) -> str:
+    return "is" if count == 1 else "are"
 
 
 def _per_second(count: int, seconds: float) -> float:

@@ -39,13 +39,20 @@ def engine_status(engine: Engine, now: float) -> EngineStatus:
         rate_bytes_per_second=None if engine.pace is None else engine.pace.bytes_per_second,
         rate_held_seconds=0.0 if engine.pace is None else engine.pace.held_seconds,
         ready=engine.turns.ready,
-        retrying=engine.retrying,
+        retrying=engine.retrying + _due_again(engine),
         dead_letters_pending=engine.dead_letters_due + engine.writing,
         held_records=engine.budget.held_records,
         held_bytes=engine.budget.held_bytes,
         partitions=tuple(partition_status(engine, assignment, now) for assignment in engine.assignments),
         map_capacity_bytes=engine.assignments.map_format.capacity_bytes,
     )
+
+
+def _due_again(engine: Engine) -> int:
+    """How many that failed before are due, and kept back by the state of the destination. O(ready) then, else O(1)."""
+    if engine.breaker.healthy and not engine.halted:
+        return 0
+    return engine.turns.count(lambda delivery: delivery.trouble is not None)
 
 
 def limit_reason(engine: Engine) -> LimitReason:
@@ -134,7 +141,8 @@ def explain(engine: Engine, partition: TopicPartition, now: float) -> list[str]:
         sentences.append(f"Nothing more of it is fetched: {paused}.")
     sentences += _explain_limit(engine, now)
     if oldest is None:
-        sentences.append(f"All before offset {assignment.ledger.position} is settled: it waits for records.")
+        waits = "." if assignment.halted or paused else ": it waits for records."
+        sentences.append(f"All before offset {assignment.ledger.position} is settled{waits}")
     return sentences
 
 
@@ -155,7 +163,7 @@ def _explain_destination(engine: Engine, now: float) -> list[str]:
         elif breaker.places:
             tried = engine.in_flight > 0
             sentences.append("One record is being tried." if tried else "The next record that may go is tried at once.")
-    elif breaker.state is DestinationState.RAMPING:
+    elif breaker.state is DestinationState.RAMPING and not engine.halted:
         sentences.append(f"The destination came back: up to {engine.places} requests are under way at once for now.")
     if breaker.held_until is not None:
         sentences.append(f"The destination asked to wait, for another {max(0.0, breaker.held_until - now):.1f} s.")
@@ -190,8 +198,15 @@ def _explain_oldest(engine: Engine, delivery: Delivery, now: float) -> str:
     if trouble is not None and trouble.next_attempt_at is not None:
         at = next_attempt_at(engine, delivery)
         again = "when the destination is resumed" if at is None else f"in {max(0.0, at - now):.1f} s at the soonest"
-        return f"{where}: it failed {trouble.attempts} times, lastly {trouble.detail}, and is tried again {again}."
+        return f"{where}: it failed {_times(trouble.attempts)}, lastly {trouble.detail}, and is tried again {again}."
+    if trouble is not None:
+        again = "when the destination's state lets it" if engine.breaker.down else "in its turn"
+        return f"{where}: it failed {_times(trouble.attempts)}, lastly {trouble.detail}, and is tried again {again}."
     return f"{where}: it waits for its turn."
+
+
+def _times(count: int) -> str:
+    return "once" if count == 1 else f"{count} times"
 
 
 def _oldest_status(engine: Engine, delivery: Delivery, now: float) -> OldestUnsettled:

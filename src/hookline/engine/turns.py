@@ -78,6 +78,10 @@ class Turns:
             self._rotation.remove(assignment)
         return True
 
+    def count(self, chosen: Callable[[Delivery], bool]) -> int:
+        """How many that are ready a function says yes to. O(ready)."""
+        return sum(chosen(delivery) for assignment in self._rotation for delivery in assignment.ready)
+
     def take_all(self, chosen: Callable[[Delivery], bool]) -> list[Delivery]:
         """Take those out that a function says yes to; what is fenced goes too, and is not among them. O(ready)."""
         taken: list[Delivery] = []

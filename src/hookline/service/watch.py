@@ -53,6 +53,7 @@ class Watch:
         self._snapshot = Snapshot.take(clock(), self.status(), measurements)
         self._delivered = self._failed = 0
         self._looked_at = self._delivered_at = self._assigned_at = clock()
+        self._unread_since: dict[TopicPartition, float] = {}
         self._unassigned_said = False
 
     def status(self) -> EngineStatus:
@@ -61,9 +62,13 @@ class Watch:
 
     def lag(self) -> dict[TopicPartition, tuple[int | None, float | None]]:
         """For each partition: records from the first unsettled one to the end of the log, and the age of that record in
-        seconds by its timestamp; 0 for both when all is settled, None where it is not known."""
+        seconds by its timestamp; 0 for both when all is settled, None where it is not known.
+
+        Of a record that is not read yet, as of a partition that is paused, it is how long we have known of it.
+        """
         now = self._wall_clock()
         lag: dict[TopicPartition, tuple[int | None, float | None]] = {}
+        unread_since: dict[TopicPartition, float] = {}
         for assignment in self._engine.assignments:
             ledger = assignment.ledger
             end = self._source.end_offset(assignment.partition)
@@ -71,7 +76,11 @@ class Watch:
             seconds: float | None = 0.0 if records == 0 else None
             if ledger.oldest is not None and ledger.oldest.record.timestamp >= 0:
                 seconds = max(0.0, now - ledger.oldest.record.timestamp / 1000)
+            elif records and ledger.oldest is None:
+                unread_since[assignment.partition] = self._unread_since.get(assignment.partition, now)
+                seconds = max(0.0, now - unread_since[assignment.partition])
             lag[assignment.partition] = (records, seconds)
+        self._unread_since = unread_since
         return lag
 
     def look(self) -> None:

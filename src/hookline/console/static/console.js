@@ -141,6 +141,16 @@ document.addEventListener("htmx:sseMessage", () => { heardAt = Date.now(); });
 document.addEventListener("htmx:afterSettle", showTimes);
 document.addEventListener("htmx:responseError", (event) => { if (event.detail.xhr.status === 401) location.assign("/login"); });
 
+// Dead letters are counted anew when a redrive has ended; it costs too much to do so all the time.
+
+let redriveWas = byId("redrive-state")?.dataset.state;
+document.addEventListener("htmx:afterSettle", () => {
+  const redriveIs = byId("redrive-state")?.dataset.state;
+  if (redriveIs === redriveWas) return;
+  redriveWas = redriveIs;
+  if (redriveIs && !redriveIs.startsWith("running")) htmx.ajax("GET", location.pathname + location.search, { target: "#content", swap: "morph:innerHTML" });
+});
+
 // Plots
 
 const NAMES = {
@@ -175,7 +185,7 @@ async function drawPlots() {
     const axis = { stroke: ink, grid: { stroke: () => getComputedStyle(document.body).getPropertyValue("--line"), width: 1 } };
     const unit = place.dataset.unit;
     place.chart = new uPlot({
-      width, height: 180,
+      width, height: 180, padding: [null, 28, null, null],
       axes: [{ ...axis, values: (_, ticks) => ticks.map(clockTime) }, { ...axis, size: 64, values: (_, ticks) => ticks.map((tick) => `${tick.toLocaleString("en")}${unit}`) }],
       scales: { y: { range: (_, low, high) => [Math.min(0, low ?? 0), (high || 1) * 1.1] } },
       series: [{ value: (_, at) => (at ? clockTime(at) : "–") },
