@@ -100,7 +100,7 @@ async def test_what_no_request_can_be_made_of_is_told_and_not_sent(tmp_path: Pat
         missing = await send(str(tmp_path / "nothing"), "--yes")
     assert answering.requests == []
     assert (code, "would dead-letter it: not_json" in err) == (1, True)
-    assert (missing[0], "cannot be read" in missing[2]) == (3, True)
+    assert (missing[0], "cannot be read" in missing[2]) == (2, True)
 
 
 async def test_a_record_of_kafka_is_read_by_its_place(kafka_broker: KafkaBroker) -> None:

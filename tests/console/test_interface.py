@@ -375,6 +375,11 @@ async def test_what_is_not_as_expected_is_refused_in_words(
     assert headers["Cache-Control"] == "no-store"
 
 
+async def test_a_status_that_is_none_is_told_with_what_was_expected(open_console: Console) -> None:
+    _, refusal, _ = await open_console.browser.ask("GET", "/api/v1/deliveries?status=abc")
+    assert refusal["reason"].endswith("status: expected a status such as 503, or a class of them such as 4xx.")
+
+
 async def test_settings_tell_their_source_and_no_secrets(guarded: Console) -> None:
     guarded.browser.token = VIEW
     settings = {item["key"]: item for item in (await guarded.browser.get("/api/v1/settings"))["settings"]}

@@ -14,7 +14,7 @@ from hookline.cli.confirmation import confirm
 from hookline.cli.settings_options import SettingsCommand, loaded_settings
 from hookline.engine.records import Record, SourceRecord, TopicPartition
 from hookline.engine.verdicts import Answer, Verdict
-from hookline.errors import DestinationError, OperationRefused, SettingsError, UnsendableRecord
+from hookline.errors import DestinationError, OperationRefused, UnsendableRecord
 
 if TYPE_CHECKING:
     from hookline.settings.tree import Settings
@@ -101,7 +101,7 @@ def _of_file(file: Path, key: str | None) -> Record:
     try:
         value = sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()
     except OSError as error:
-        raise SettingsError(f"{file} cannot be read: {error.strerror}") from None
+        raise click.BadParameter(f"{file} cannot be read: {error.strerror}", param_hint="FILE") from None
     return SourceRecord(_TRIAL_TOPIC, 0, 0, -1, None if key is None else key.encode(), value, ())
 
 

@@ -354,7 +354,11 @@ class DeliveriesQuery(BaseModel):
     )
     limit: int = Field(default=100, ge=1, le=500)
     state: Literal["", "delivered", "retrying", "dead_lettering", "dead_lettered"] = ""
-    status: str = Field(default="", pattern=r"^([1-9]\d\d|[1-5]xx|)$")
+    status: str = Field(
+        default="",
+        pattern=r"^([1-9]\d\d|[1-5]xx|)$",
+        description="a status such as 503, or a class of them such as 4xx",
+    )
     topic: str = ""
     partition: int | None = Field(default=None, ge=0)
     offset: int | None = Field(default=None, ge=0)

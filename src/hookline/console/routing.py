@@ -11,6 +11,7 @@ from urllib.parse import unquote
 
 from aiohttp import web
 from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
 
 from hookline.console.access import Identity, Role
 from hookline.engine.records import TopicPartition
@@ -113,8 +114,19 @@ def checked(model: type[BaseModel] | None, given: Mapping[str, Any], where: str)
     try:
         return model.model_validate(given)
     except ValidationError as error:
-        problems = [f"{'.'.join(map(str, each['loc'])) or where}: {each['msg']}" for each in error.errors()]
+        problems = [
+            f"{'.'.join(map(str, each['loc'])) or where}: {_problem(model, each)}"
+            for each in error.errors(include_input=False, include_url=False)
+        ]
         raise Refused(400, f"The {where} is not as expected. {'; '.join(problems)}.") from None
+
+
+def _problem(model: type[BaseModel], error: ErrorDetails) -> str:
+    """What is wrong, in words; for what does not match a pattern, what its field says of itself."""
+    field = model.model_fields.get(str(error["loc"][0])) if error["loc"] else None
+    if error["type"] == "string_pattern_mismatch" and field is not None and field.description:
+        return f"expected {field.description}"
+    return error["msg"]
 
 
 def partition_of(asked: Asked) -> TopicPartition:
