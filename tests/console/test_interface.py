@@ -277,6 +277,15 @@ async def test_every_change_is_audited_and_so_is_every_refusal(guarded: Console)
     assert "needs the role operate" in entries[1]["result"]
 
 
+async def test_a_change_that_is_asked_for_with_a_wrong_token_is_audited_too(guarded: Console) -> None:
+    guarded.browser.token = "Bearer guess"
+    assert (await guarded.browser.post("/api/v1/destination/pause"))[0] == 401
+    guarded.browser.token = ADMIN
+    [entry] = (await guarded.browser.get("/api/v1/audit"))["entries"]
+    assert entry["action"] == "pause_destination"
+    assert entry["result"].startswith("refused: Give a token")
+
+
 async def test_a_browser_logs_in_with_a_cookie_that_scripts_and_other_sites_do_not_get(guarded: Console) -> None:
     own = {"Origin": guarded.browser.url}
     ask = guarded.browser.ask

@@ -50,10 +50,10 @@ class Gateway:
         """The answer; raises `Refused` with what is wrong."""
         identity = self.identify(request)
         self._limit_rate(identity)
-        if identity.role is Role.NOBODY and gives_token(request.headers):
-            raise self._who_are_you()
         route, parameters = self.router.find(request.method, request.path)
         if not route.changes:
+            if identity.role is Role.NOBODY and gives_token(request.headers):
+                raise self._who_are_you()
             self._check_role(route, identity, request)
             if request.body_exists:
                 raise Refused(413, "A request has no body here.")
