@@ -8,9 +8,11 @@ import re
 
 import pytest
 from tests.cli.command import CommandHere
+from tests.cli.test_confirmation import Terminal
 from tests.dead_letters.make import written_letter
 from tests.support.kafka_tools import KafkaTools, Written, unique
 
+from hookline.cli.main import main
 from hookline.demo.kafka_broker import KafkaBroker
 
 NOBODY = ("--kafka.servers", "127.0.0.1:1")
@@ -180,3 +182,17 @@ def test_a_purge_needs_yes_and_deletes_what_it_counted(command: CommandHere, too
     assert command("dead-letters", "purge", "--all", "--yes", *letters.flags).returncode == 0
     listed = command("dead-letters", "list", *letters.flags)
     assert listed.stdout.startswith(f"{letters.dead}: 0 dead letters")
+
+
+def test_at_a_terminal_more_than_one_is_sent_again_only_after_a_question(
+    command: CommandHere, tools: KafkaTools, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    letters = Letters(tools, [])
+    asyncio.run(tools.produce(letters.dead, [written_letter(number, letters.source) for number in range(2)]))
+    monkeypatch.setattr("sys.stdin", Terminal("n\n"))
+    assert main(["dead-letters", "redrive", "--all", "--to", "destination", *letters.flags]) == 1
+    told = capsys.readouterr().err
+    assert "Send these 2 dead letters again?" in told
+    assert "nothing was done" in told
+    found = json.loads(command("dead-letters", "list", "--json", *letters.flags).stdout)
+    assert found["topics"][0]["states"]["waiting"] == 2
